@@ -1,0 +1,161 @@
+"""Every exception of the package.
+
+    JupyterWorkflowsError
+    ├── AuthoringError              a definition or a call that can't work (code, cell and line known)
+    │   ├── ClosureError            a workflow can't be bundled; carries every diagnostic at once
+    │   └── ArgumentsError          the arguments of a start do not fit the workflow's signature
+    ├── ConnectionFailed            no Temporal server could be reached
+    ├── RuntimeFailed               the embedded runtime could not be started or kept up
+    │   └── WorkerUnavailable       no worker host could be started for a bundle
+    ├── RunNotFound                 no run has this id
+    ├── RunAlreadyExists            a run with this id exists, and the caller asked for a new one
+    ├── WorkflowFailed              a run ended without a result; names the step, the cell and the line
+    │   ├── WorkflowCancelled       ... because it was cancelled
+    │   ├── WorkflowTerminated      ... because it was terminated
+    │   └── WorkflowTimedOut        ... because its time was over
+    ├── StepFailed                  inside a workflow: an awaited step failed for good (also an instance of
+    │                               the original exception's type where that type is known)
+    ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
+    ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
+    ├── ResultNotReady              a wait for a run was over before the run was
+    └── PayloadError                a value could not be sent, stored or read back
+
+A message is one sentence: what happened, the value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .schema import CellLocation, Diagnostic, Failure
+
+
+class JupyterWorkflowsError(Exception):
+    """What every exception of the package derives from."""
+
+
+class AuthoringError(JupyterWorkflowsError):
+    """A definition or a call that can't work.
+
+    Args:
+        message: What happened, with the value, and the remedy.
+        code: The `JW...` code under which the reference documents the mistake.
+        location: Cell and line of the mistake, where they are known.
+    """
+
+    def __init__(self, message: str, *, code: str, location: CellLocation | None = None) -> None:
+        self.code = code
+        self.location = location
+        place = f" ({location})" if location else ""
+        super().__init__(f"{code}: {message}{place}")
+
+
+class ClosureError(AuthoringError):
+    """A workflow can't be bundled; `diagnostics` holds every reason, not only the first."""
+
+    def __init__(self, workflow: str, diagnostics: Sequence[Diagnostic]) -> None:
+        self.workflow = workflow
+        self.diagnostics = list(diagnostics)
+        first = self.diagnostics[0]
+        lines = "\n".join(f"  {diagnostic}" for diagnostic in self.diagnostics)
+        problems = "1 problem" if len(self.diagnostics) == 1 else f"{len(self.diagnostics)} problems"
+        JupyterWorkflowsError.__init__(self, f"{workflow} can't run outside the notebook, {problems}:\n{lines}")
+        self.code = first.code
+        self.location = first.location
+
+
+class ArgumentsError(AuthoringError):
+    """The arguments of a start do not fit the workflow's signature."""
+
+
+class ConnectionFailed(JupyterWorkflowsError):
+    """No Temporal server could be reached with the settings in force."""
+
+
+class RuntimeFailed(JupyterWorkflowsError):
+    """The embedded runtime could not be started or kept up."""
+
+
+class WorkerUnavailable(RuntimeFailed):
+    """No worker host could be started for a bundle."""
+
+
+class RunNotFound(JupyterWorkflowsError):
+    """No run has this id in the connected namespace."""
+
+
+class RunAlreadyExists(JupyterWorkflowsError):
+    """A run with this id exists, and the caller did not say what to do then."""
+
+
+class WorkflowFailed(JupyterWorkflowsError):
+    """A run ended without a result.
+
+    Args:
+        message: What happened, and in which step.
+        run_id: The workflow id of the run.
+        failure: The step, cell, line and causes, as far as history tells.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "", failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.failure = failure
+
+    @property
+    def step(self) -> str | None:
+        """The id of the step that failed, if a step did."""
+        return self.failure.step if self.failure else None
+
+    @property
+    def location(self) -> CellLocation | None:
+        """Cell and line where the failure arose, where they are known."""
+        return self.failure.location if self.failure else None
+
+
+class WorkflowCancelled(WorkflowFailed):
+    """The run was cancelled."""
+
+
+class WorkflowTerminated(WorkflowFailed):
+    """The run was terminated."""
+
+
+class WorkflowTimedOut(WorkflowFailed):
+    """The run's time was over."""
+
+
+class StepFailed(JupyterWorkflowsError):
+    """Inside a workflow: an awaited step failed for good.
+
+    It is also an instance of the original exception's type where that type is known to the bundle, so
+    `except ValueError:` around an awaited step works as it does around a plain call.
+
+    Args:
+        message: The original exception's message.
+        step: The id of the step.
+        error_type: The class name of the original exception.
+    """
+
+    def __init__(self, message: str, *, step: str = "", error_type: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+        self.error_type = error_type
+
+
+class ApprovalRefused(JupyterWorkflowsError):
+    """A decision was not accepted: somebody else decided first, or the reason the message gives."""
+
+
+class ApprovalTimedOut(JupyterWorkflowsError):
+    """Nobody decided in time, and the approval was asked for with `on_timeout="raise"`."""
+
+
+class ResultNotReady(JupyterWorkflowsError, TimeoutError):
+    """A wait for a run was over before the run was."""
+
+
+class PayloadError(JupyterWorkflowsError):
+    """A value could not be sent, stored or read back."""

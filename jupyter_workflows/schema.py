@@ -1,0 +1,243 @@
+"""The types that cross a process or a language: runs, steps, approvals, diagnostics, manifests.
+
+Invariants:
+- every time is an aware UTC datetime; every duration is in seconds and says so in its name;
+- a value that came from a workflow (`input`, `output`, `message`, ...) is hostile wherever it is shown;
+- `Run` and `Step` are views of Temporal's history: nothing here is stored anywhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RunStatus = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
+StepKind = Literal["activity", "approval", "timer", "child", "signal"]
+StepStatus = Literal["scheduled", "running", "retrying", "waiting", "completed", "failed", "timed_out", "cancelled"]
+Verdict = Literal["approve", "reject"]
+OnTimeout = Literal["reject", "approve", "raise"]
+
+
+class Wire(BaseModel):
+    """What all wire types share: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CellLocation(Wire):
+    """A place in the notebook: a cell as the user knows it, and a line of it."""
+
+    cell_id: str = Field(description="The notebook's own id of the cell")
+    cell_number: int | None = Field(default=None, description="The cell's execution count, as in `In [7]`")
+    line: int = Field(description="Line in the cell, the first is 1")
+    column: int | None = Field(default=None, description="Column in the line, the first is 1")
+    source_line: str | None = Field(default=None, description="The text of the line")
+
+    def __str__(self) -> str:
+        cell = f"cell [{self.cell_number}]" if self.cell_number is not None else f"cell {self.cell_id}"
+        return f"{cell} line {self.line}"
+
+
+class Diagnostic(Wire):
+    """One reason why a workflow can't be bundled, or will not do what it seems to."""
+
+    code: str = Field(description="`JW...`, documented in the reference")
+    severity: Literal["error", "warning"] = "error"
+    message: str = Field(description="What is wrong, with the name or value")
+    remedy: str = Field(description="What to do about it")
+    location: CellLocation | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location else ""
+        quoted = f"\n      {self.location.source_line.strip()}" if self.location and self.location.source_line else ""
+        return f"{self.code} {place}{self.message}. {self.remedy}{quoted}"
+
+
+class Failure(Wire):
+    """Why a step or a run failed, outermost first; `cause` leads to the root."""
+
+    type: str = Field(description="Class name of the exception")
+    message: str
+    step: str | None = Field(default=None, description="Id of the step that failed")
+    attempts: int | None = None
+    location: CellLocation | None = None
+    traceback: str | None = Field(default=None, description="The user's frames only, as text")
+    cause: Failure | None = None
+
+    @property
+    def root(self) -> Failure:
+        """The innermost cause."""
+        return self.cause.root if self.cause else self
+
+
+class Attempt(Wire):
+    """One try of a step."""
+
+    number: int
+    status: StepStatus
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    worker: str | None = Field(default=None, description="Identity of the worker that ran it")
+    failure: Failure | None = None
+
+
+class Step(Wire):
+    """One activity, approval, timer or child run in a run."""
+
+    id: str = Field(description="Stable in the run: `<name>-<n>`")
+    name: str
+    kind: StepKind
+    status: StepStatus
+    attempts: list[Attempt] = []
+    scheduled_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    due_at: datetime | None = Field(default=None, description="When a timer fires, an approval ends or a retry starts")
+    input: Any = None
+    output: Any = None
+    failure: Failure | None = None
+    heartbeat: Any = Field(default=None, description="What the step last reported")
+    summary: str | None = None
+    location: CellLocation | None = Field(default=None, description="Where the step's function is defined")
+    approval: Approval | None = None
+    child_run: str | None = Field(default=None, description="Workflow id of the child run")
+
+    @property
+    def attempt(self) -> int:
+        """The number of the newest attempt; 0 before the first."""
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from scheduled to finished; None while the step is open."""
+        return (self.finished_at - self.scheduled_at).total_seconds() if self.finished_at else None
+
+
+class Decision(Wire):
+    """What a reviewer says to one approval: the payload of the update `decide`.
+
+    `signature` covers all other fields in canonical JSON; see `security.identity`.
+    """
+
+    workflow_id: str
+    run_id: str
+    approval: str = Field(description="Id of the one approval this decides")
+    content_hash: str = Field(description="Hash of what the reviewer was shown")
+    verdict: Verdict
+    reviewer: str
+    comment: str | None = None
+    form: dict[str, Any] | None = None
+    value: Any = None
+    edited: bool = Field(default=False, description="Whether `value` was given by the reviewer")
+    issued_at: datetime
+    expires_at: datetime
+    nonce: str
+    key_id: str = ""
+    signature: str = ""
+
+
+class Edit(Wire):
+    """One change a reviewer made to an editable value."""
+
+    path: str = Field(description="JSON pointer (RFC 6901) of what was changed")
+    before: Any = None
+    after: Any = None
+
+
+class Approval(Wire):
+    """A question to a person inside a run, and its answer once there is one."""
+
+    id: str
+    message: str
+    assignee: str | None = None
+    opened_at: datetime
+    due_at: datetime | None = None
+    on_timeout: OnTimeout = "reject"
+    form_schema: dict[str, Any] | None = Field(default=None, description="JSON Schema of the form to fill in")
+    editable: Any = Field(default=None, description="The value a reviewer may edit")
+    has_editable: bool = False
+    content_hash: str = Field(description="Hash of all of the above: what a reviewer is shown")
+    status: Literal["open", "approved", "rejected", "timed_out"] = "open"
+    by: str | None = None
+    comment: str | None = None
+    decided_at: datetime | None = None
+    form: dict[str, Any] | None = None
+    value: Any = None
+    edits: list[Edit] = []
+    workflow_id: str | None = None
+    run_id: str | None = None
+    workflow: str | None = None
+    location: CellLocation | None = None
+
+
+class Run(Wire):
+    """One workflow execution, as a list shows it."""
+
+    id: str = Field(description="Temporal's workflow id")
+    run_id: str
+    workflow: str
+    status: RunStatus
+    started_at: datetime
+    closed_at: datetime | None = None
+    bundle: str | None = Field(default=None, description="Digest of the bundle it started on")
+    notebook: str | None = None
+    starter: str | None = None
+    open_approvals: int = 0
+    history_events: int | None = None
+
+
+class Segment(Wire):
+    """Which lines of a bundle's module came from which cell."""
+
+    module: Literal["models", "activities", "workflows"]
+    name: str = Field(description="The name this segment defines")
+    start_line: int
+    end_line: int
+    cell_id: str
+    cell_number: int | None = None
+    cell_line: int = Field(description="Line of the cell that `start_line` came from")
+
+
+class BundledActivity(Wire):
+    """An activity of a bundle."""
+
+    name: str
+    function: str
+    signature: str
+    is_async: bool
+    cell_id: str
+    cell_number: int | None = None
+    line: int
+
+
+class BundledWorkflow(Wire):
+    """A workflow of a bundle, with what its card shows."""
+
+    name: str
+    function: str
+    signature: str
+    description: str | None = None
+    parameters_schema: dict[str, Any] = {}
+    activities: list[str] = Field(default=[], description="Functions it awaits, in source order")
+    cell_id: str
+    cell_number: int | None = None
+    line: int
+
+
+class Manifest(Wire):
+    """`manifest.json` of a bundle."""
+
+    format: Literal[1] = 1
+    digest: str = Field(description="SHA-256 over what can change behaviour; names the bundle")
+    behaviour_digest: str = Field(description="SHA-256 over the syntax tree: comments and layout do not count")
+    package: str
+    python: str
+    workflows: list[BundledWorkflow]
+    activities: list[BundledActivity]
+    segments: list[Segment]
+    distributions: dict[str, str] = Field(default={}, description="Distribution name to version, of what is imported")
+    local_modules: dict[str, str] = Field(default={}, description="Notebook-local module to SHA-256 of its source")
+    captured: dict[str, str] = Field(default={}, description="Captured name to SHA-256 of its pickle")
+    warnings: list[Diagnostic] = []
