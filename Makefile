@@ -1,0 +1,49 @@
+# `make demo` shows it, `make test` checks it, `make lab` opens it. Each makes the environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= .demo
+WORKERS ?= 2
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab lint chaos bench clean
+
+help:
+	@echo "make demo   new environment, the licence review on the embedded server, register and HTML in build/demo"
+	@echo "make test   lint, types and all tests"
+	@echo "make lab    the tour in JupyterLab"
+	@echo "make lint   ruff and pyright"
+	@echo "make chaos  faults thrown at real runs; writes docs/reference/crash-table.md (FULL=1: release counts)"
+	@echo "make bench  speed against the raw Temporal SDK; writes benchmarks/results"
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[lab,test]'
+	@touch $@
+
+demo:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(DEMO)
+	$(DEMO)/bin/python $(PIP_INSTALL) '.[lab]'
+	$(DEMO)/bin/python notebooks/run_tour.py notebooks/01_review_licences.ipynb --output build/demo
+
+lint: $(VENV)/.ready
+	$(VENV)/bin/ruff format --check --quiet . || (echo "run: $(VENV)/bin/ruff format ." && false)
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+test: lint
+	$(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal
+
+lab: $(VENV)/.ready
+	$(VENV)/bin/jupyter lab notebooks/01_review_licences.ipynb
+
+chaos: $(VENV)/.ready
+	$(VENV)/bin/python -m tests.chaos $(if $(FULL),--full)
+
+bench: $(VENV)/.ready
+	$(VENV)/bin/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache
