@@ -1,0 +1,77 @@
+"""Durable AI pipelines, written, run, watched, corrected and shipped from the notebook."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .authoring import (
+    Activity,
+    Approval,
+    PartialResults,
+    RateLimit,
+    RetryPolicy,
+    Workflow,
+    activity,
+    continue_as_new,
+    heartbeat,
+    history_is_long,
+    human_approval,
+    last_heartbeat,
+    parallel_map,
+    set_query_value,
+    sleep,
+    timeout,
+    wait_for_signal,
+    workflow,
+)
+
+if TYPE_CHECKING:
+    from .runs.client import Run
+    from .session import connect, get_run, inbox, runs
+
+__version__ = "0.1.0"
+
+# Imported on first use: a worker needs none of them.
+_LATE = {
+    "Run": "runs.client",
+    "connect": "session",
+    "get_run": "session",
+    "inbox": "session",
+    "runs": "session",
+    "load_ipython_extension": "magics",
+    "unload_ipython_extension": "magics",
+}
+
+__all__ = [
+    "Activity",
+    "Approval",
+    "PartialResults",
+    "RateLimit",
+    "RetryPolicy",
+    "Run",
+    "Workflow",
+    "activity",
+    "connect",
+    "continue_as_new",
+    "get_run",
+    "heartbeat",
+    "history_is_long",
+    "human_approval",
+    "inbox",
+    "last_heartbeat",
+    "parallel_map",
+    "runs",
+    "set_query_value",
+    "sleep",
+    "timeout",
+    "wait_for_signal",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{module}", __name__), name)

@@ -1,0 +1,31 @@
+"""What a user's cell may say: definitions, policies, approval, messages."""
+
+from __future__ import annotations
+
+from .approval import Approval, human_approval
+from .definitions import Activity, Workflow, activity, workflow
+from .mapping import PartialResults, parallel_map
+from .messages import heartbeat, last_heartbeat, set_query_value, wait_for_signal
+from .policies import RateLimit, RetryPolicy, timeout
+from .steps import continue_as_new, history_is_long, sleep
+
+__all__ = [
+    "Activity",
+    "Approval",
+    "PartialResults",
+    "RateLimit",
+    "RetryPolicy",
+    "Workflow",
+    "activity",
+    "continue_as_new",
+    "heartbeat",
+    "history_is_long",
+    "human_approval",
+    "last_heartbeat",
+    "parallel_map",
+    "set_query_value",
+    "sleep",
+    "timeout",
+    "wait_for_signal",
+    "workflow",
+]

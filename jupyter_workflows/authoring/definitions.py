@@ -1,0 +1,355 @@
+"""`@activity` and `@workflow`: what a notebook function becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints, overload
+
+import temporalio.workflow
+
+from ..errors import AuthoringError
+from ..schema import CellLocation
+from .launch import current_launcher
+from .policies import RateLimit, RetryPolicy, positive
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+IfExists = Literal["raise", "attach", "restart"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityOptions:
+    """What `@activity(...)` was given."""
+
+    retry: RetryPolicy | None = None
+    timeout: timedelta | None = None
+    heartbeat_timeout: timedelta | None = None
+    rate_limit: RateLimit | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions:
+    """What `Workflow.options(...)` was given."""
+
+    id: str | None = None
+    if_exists: IfExists = "raise"
+    capture: tuple[str, ...] = ()
+
+
+class Definition(Generic[P, R]):
+    """A function with a name and what is known of it; `Activity` and `Workflow` are the two kinds."""
+
+    kind = "definition"
+
+    def __init__(self, fn: Callable[P, R], *, name: str | None) -> None:
+        self.fn = fn
+        self.name = name or fn.__name__
+        self.location: CellLocation | None = None
+        functools.update_wrapper(self, fn)
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The function's signature."""
+        return inspect.signature(self.fn)
+
+    @functools.cached_property
+    def hints(self) -> dict[str, Any]:
+        """The resolved annotations, `return` included.
+
+        Raises:
+            AuthoringError: An annotation names something that is not defined.
+        """
+        try:
+            return get_type_hints(self.fn, include_extras=True)
+        except NameError as error:
+            raise AuthoringError(
+                f"an annotation of {self.kind} {self.name} names {error.name!r}, which is not defined: "
+                "run the cell that defines it, or correct the annotation",
+                code="JW411",
+                location=self.location,
+            ) from None
+
+    @property
+    def result_type(self) -> Any:
+        """The return annotation; None where there is none and values travel as plain JSON."""
+        hint = self.hints.get("return")
+        return None if hint is None or hint is Any else hint
+
+    def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The arguments in the order of the signature, defaults filled in: how they travel.
+
+        Raises:
+            TypeError: They do not fit the signature.
+        """
+        if not kwargs and len(args) == len(self.signature.parameters):
+            return list(args)
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+        bound.apply_defaults()
+        return list(bound.arguments.values())
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}{self.signature}>"
+
+
+class Activity(Definition[P, R]):
+    """A function that is a durable step when it is awaited in a workflow, and itself everywhere else."""
+
+    kind = "activity"
+
+    def __init__(self, fn: Callable[P, R], *, name: str | None = None, options: ActivityOptions | None = None) -> None:
+        super().__init__(fn, name=name)
+        self.options = options or ActivityOptions()
+        self.is_async = inspect.iscoroutinefunction(fn)
+        if self.is_async:
+            mark_coroutine(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """A durable step in a workflow, the plain call elsewhere."""
+        if temporalio.workflow.in_workflow():
+            from .steps import run_activity
+
+            return run_activity(self, args, kwargs)  # pyright: ignore[reportReturnType]
+        return self.fn(*args, **kwargs)
+
+
+class Workflow(Definition[P, R]):
+    """An `async` function that runs durably; `start()` begins a run of it."""
+
+    kind = "workflow"
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: timedelta | None = None,
+    ) -> None:
+        super().__init__(fn, name=name)
+        self.description = description or (inspect.getdoc(fn) or "").partition("\n\n")[0] or None
+        self.retry = retry
+        self.timeout = timeout
+        self.start_options = StartOptions()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """A child run in a workflow; refused elsewhere, with the remedy."""
+        if temporalio.workflow.in_workflow():
+            from .steps import run_child
+
+            return run_child(self, args, kwargs)  # pyright: ignore[reportReturnType]
+        call = ", ".join([*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())])
+        raise AuthoringError(
+            f"workflow {self.name} is not called, it is started: run = {self.__name__}.start({call}), then await run",
+            code="JW412",
+        )
+
+    def start(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Starts a run and returns its `Run` handle at once; works in synchronous and asynchronous code.
+
+        Bundles the cells as they were last executed, starts the embedded runtime where none is up, and sends
+        the arguments, checked against the annotations.
+
+        Raises:
+            ClosureError: The workflow can't run outside the notebook; names every reason.
+            ArgumentsError: The arguments do not fit the signature.
+            RunAlreadyExists: `options(id=...)` names a run that exists.
+            ConnectionFailed: The configured Temporal server can't be reached.
+            RuntimeFailed: The embedded runtime can't be started.
+        """
+        return current_launcher().start(self, args, kwargs)
+
+    def bundle(self) -> Any:
+        """Writes the workflow's bundle without starting anything and returns where it is.
+
+        Raises:
+            ClosureError: The workflow can't run outside the notebook; names every reason.
+        """
+        return current_launcher().bundle(self)
+
+    def options(
+        self, *, id: str | None = None, if_exists: IfExists = "raise", capture: Sequence[str] = ()
+    ) -> Workflow[P, R]:
+        """The same workflow with other options for its next start.
+
+        Args:
+            id: The run's id; by default a new one is made. One id is one run, open or closed.
+            if_exists: What to do when the id is taken: `"raise"`, `"attach"` to the run there is, or
+                `"restart"`: a new run, the old one terminated if it is still open.
+            capture: Names of live values to store in the bundle as pickles.
+
+        Raises:
+            AuthoringError: A value makes no sense.
+        """
+        if if_exists not in ("raise", "attach", "restart"):
+            raise AuthoringError(f"options(if_exists={if_exists!r}) takes 'raise', 'attach' or 'restart'", code="JW413")
+        if id is not None and (not isinstance(id, str) or not id.strip() or len(id) > 200):
+            raise AuthoringError(f"options(id={id!r}) takes a text of 1 to 200 characters", code="JW414")
+        copy = Workflow(self.fn, name=self.name, description=self.description, retry=self.retry, timeout=self.timeout)
+        copy.location = self.location
+        copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture))
+        return copy
+
+    def definition(self, class_name: str, module: str) -> type:
+        """The Temporal workflow class of this function; a bundle assigns it to `class_name` of `module`."""
+        from .execution import workflow_class
+
+        return workflow_class(self, class_name, module)
+
+
+def mark_coroutine(target: Any) -> None:
+    """Lets `inspect.iscoroutinefunction` say yes to a callable object, where Python can (3.12)."""
+    mark = getattr(inspect, "markcoroutinefunction", None)
+    if mark:
+        mark(target)
+
+
+@overload
+def activity(fn: Callable[P, R], /) -> Activity[P, R]: ...
+@overload
+def activity(
+    *,
+    name: str | None = None,
+    retry: RetryPolicy | None = None,
+    timeout: timedelta | None = None,
+    heartbeat_timeout: timedelta | None = None,
+    rate_limit: RateLimit | None = None,
+    summary: str | None = None,
+) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
+def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
+    """Makes a function a durable step where a workflow awaits it; anywhere else it stays itself.
+
+    Runs in a worker process: synchronous functions in threads, asynchronous ones on a loop of their own.
+
+    Args:
+        fn: The function, `def` or `async def`.
+        name: Name on the timeline and in history; by default the function's.
+        retry: How it is tried again; by default the workflow's policy, else 3 attempts.
+        timeout: How long one attempt may take; by default 1 hour.
+        heartbeat_timeout: After how long without a sign of life an attempt counts as dead; by default 10
+            seconds. Signs of life are sent by themselves.
+        rate_limit: How often it may be called over all runs.
+        summary: A short text shown beside the name.
+
+    Raises:
+        AuthoringError: An option is unknown or makes no sense, or what is decorated is no function.
+    """
+    if fn is not None and not callable(fn):
+        raise AuthoringError(f"@activity takes keyword options only, not {fn!r}", code="JW415")
+    check_options("activity", options, ("name", *(field.name for field in dataclasses.fields(ActivityOptions))))
+    name = options.pop("name", None)
+    check_policies("activity", options)
+    settings = ActivityOptions(**options)
+
+    def decorate(target: Callable[..., Any]) -> Activity[..., Any]:
+        check_function("activity", target)
+        return Activity(target, name=name, options=settings)
+
+    return decorate(fn) if fn is not None else decorate
+
+
+@overload
+def workflow(fn: Callable[P, R], /) -> Workflow[P, R]: ...
+@overload
+def workflow(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    retry: RetryPolicy | None = None,
+    timeout: timedelta | None = None,
+) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
+def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
+    """Makes an `async def` a workflow: what it awaits is a durable step.
+
+    Args:
+        fn: The `async def`. Annotations give the types; without them values travel as plain JSON.
+        name: Name of the workflow; by default the function's.
+        description: What it does, in a sentence; by default the docstring's first paragraph.
+        retry: The retry policy of its steps; a step's own wins.
+        timeout: Bounds the whole run, waits for people included; by default there is no bound.
+
+    Raises:
+        AuthoringError: An option is unknown or makes no sense, or what is decorated is no `async def`.
+    """
+    if fn is not None and not callable(fn):
+        raise AuthoringError(f"@workflow takes keyword options only, not {fn!r}", code="JW415")
+    check_options("workflow", options, ("name", "description", "retry", "timeout"))
+    check_policies("workflow", options)
+
+    def decorate(target: Callable[..., Any]) -> Workflow[..., Any]:
+        check_function("workflow", target)
+        if not inspect.iscoroutinefunction(target):
+            raise AuthoringError(
+                f"@workflow needs an `async def`, and {target.__name__} is not one: "
+                f"write `async def {target.__name__}(...)`",
+                code="JW416",
+            )
+        return Workflow(target, **options)
+
+    return decorate(fn) if fn is not None else decorate
+
+
+def check_options(kind: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuses unknown options with a suggestion.
+
+    Raises:
+        AuthoringError: An option is not one of `known`.
+    """
+    import difflib
+
+    for option in given:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(f'{name}=' for name in known)}"
+            raise AuthoringError(f"@{kind} has no option {option}=: {hint}", code="JW417")
+
+
+def check_policies(kind: str, options: dict[str, Any]) -> None:
+    """Refuses options of a wrong type.
+
+    Raises:
+        AuthoringError: A policy or duration is of another type than it should be.
+    """
+    for option, wanted, example in (
+        ("retry", RetryPolicy, "RetryPolicy(max_attempts=3)"),
+        ("rate_limit", RateLimit, "RateLimit(calls=10, per=timeout(minutes=1))"),
+    ):
+        value = options.get(option)
+        if value is not None and not isinstance(value, wanted):
+            raise AuthoringError(f"@{kind}({option}={value!r}): write {option}={example}", code="JW418")
+    for option in ("timeout", "heartbeat_timeout"):
+        if options.get(option) is not None:
+            positive(options[option], f"@{kind}({option}=...)")
+    for option in ("name", "description", "summary"):
+        value = options.get(option)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise AuthoringError(f"@{kind}({option}={value!r}) takes a text that is not empty", code="JW419")
+
+
+def check_function(kind: str, target: Any) -> None:
+    """Refuses what can't be a step: classes, methods of instances, generators, an already decorated function.
+
+    Raises:
+        AuthoringError: `target` is none of `def` and `async def`.
+    """
+    if isinstance(target, Definition):
+        raise AuthoringError(
+            f"{target.name} is a {target.kind} already: decorate it once, with either @activity or @workflow",
+            code="JW420",
+        )
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise AuthoringError(
+            f"@{kind} can't take the generator {target.__name__}: return a list instead of yielding", code="JW421"
+        )
+    if not inspect.isfunction(target):
+        raise AuthoringError(f"@{kind} takes a function (`def` or `async def`), not {target!r}", code="JW422")

@@ -1,0 +1,90 @@
+"""The Temporal workflow class behind a workflow function: where its code meets updates, signals and queries."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import temporalio.common
+import temporalio.exceptions
+import temporalio.workflow
+
+from ..schema import Decision
+from . import bundles
+from .approval import apply_decision, check_decision
+from .state import RunState
+
+if TYPE_CHECKING:
+    from .definitions import Workflow
+
+DECIDE = "jupyter_workflows.decide"
+
+
+class WorkflowExecution:
+    """What every run can do besides running the user's function; the generated classes derive from it."""
+
+    def __init__(self) -> None:
+        self.state = RunState()
+
+    @temporalio.workflow.update(name=DECIDE)
+    def decide(self, decision: Decision) -> None:
+        """Takes a reviewer's decision on one open approval."""
+        apply_decision(self.state, decision)
+
+    @decide.validator
+    def check(self, decision: Decision) -> None:
+        """Refuses a decision that may not be taken, without a trace in history."""
+        check_decision(self.state, decision)
+
+    @temporalio.workflow.signal(dynamic=True)
+    def signalled(self, name: str, args: Sequence[temporalio.common.RawValue]) -> None:
+        """Keeps a signal until the workflow asks for it."""
+        self.state.signals.setdefault(name, deque()).append(args[0] if args else None)
+
+    @temporalio.workflow.query(dynamic=True)
+    def queried(self, name: str, args: Sequence[temporalio.common.RawValue]) -> Any:
+        """Answers with the value the workflow last set under this name."""
+        del args
+        if name not in self.state.query_values:
+            known = ", ".join(sorted(self.state.query_values)) or "none yet"
+            raise temporalio.exceptions.ApplicationError(f"the workflow has set no value {name!r}; it has set: {known}")
+        return self.state.query_values[name]
+
+
+def workflow_class(workflow: Workflow[Any, Any], class_name: str, module: str) -> type:
+    """The Temporal workflow class of a workflow function."""
+
+    async def run(self: WorkflowExecution, *args: Any) -> Any:
+        self.state.workflow = workflow
+        self.state.retry = workflow.retry
+        return await located(workflow.fn, args)
+
+    run.__qualname__ = f"{class_name}.run"
+    run.__module__ = module
+    run.__annotations__ = {
+        name: hint for name, hint in workflow.hints.items() if name == "return" or name in workflow.signature.parameters
+    }
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [
+        parameter.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in workflow.signature.parameters.values()
+    ]
+    run.__signature__ = inspect.Signature([self_parameter, *positional])  # pyright: ignore[reportFunctionMemberAccess]
+    members = {"__module__": module, "__qualname__": class_name, "run": temporalio.workflow.run(run)}
+    generated = type(class_name, (WorkflowExecution,), members)
+    return temporalio.workflow.defn(name=workflow.name, failure_exception_types=[Exception])(generated)
+
+
+async def located(fn: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> Any:
+    """Runs workflow code; an exception it raises itself fails the run with cell and line."""
+    try:
+        return await fn(*args)
+    except (asyncio.CancelledError, temporalio.exceptions.FailureError, temporalio.workflow.ContinueAsNewError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises fails the run
+        raise temporalio.exceptions.ApplicationError(
+            str(error), bundles.failure_details(error), type=type(error).__name__, non_retryable=True
+        ) from error.__cause__

@@ -1,0 +1,40 @@
+"""What one run remembers while its workflow code executes: step numbers, open approvals, signals."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import temporalio.workflow
+
+if TYPE_CHECKING:
+    from temporalio.workflow import EventGroup
+
+    from .approval import OpenApproval
+    from .definitions import Workflow
+    from .policies import RetryPolicy
+
+
+@dataclass
+class RunState:
+    """The memory of one run; lives on the workflow instance, rebuilt by replay."""
+
+    workflow: Workflow[Any, Any] | None = None
+    retry: RetryPolicy | None = None
+    counts: Counter[str] = field(default_factory=Counter[str])
+    approvals: dict[str, OpenApproval] = field(default_factory=dict)
+    decided_by: dict[str, str] = field(default_factory=dict)
+    signals: dict[str, deque[Any]] = field(default_factory=dict)
+    query_values: dict[str, Any] = field(default_factory=dict)
+    event_groups: dict[str, EventGroup] = field(default_factory=dict)
+
+    def next_id(self, name: str) -> str:
+        """A step id: `<name>-<n>`, counted per name, so that other steps don't change it."""
+        self.counts[name] += 1
+        return f"{name}-{self.counts[name]}"
+
+
+def run_state() -> RunState:
+    """The memory of the run whose workflow code executes now."""
+    return temporalio.workflow.instance().state

@@ -1,0 +1,183 @@
+"""What awaiting an activity, a workflow or a timer does inside a workflow."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import temporalio.common
+import temporalio.exceptions
+import temporalio.workflow
+
+from ..errors import AuthoringError, StepFailed
+from ..schema import CellLocation
+from . import bundles
+from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy
+from .state import RunState, run_state
+
+if TYPE_CHECKING:
+    from .definitions import Activity, Workflow
+
+RATE_LIMIT_WAIT = timedelta(days=1)
+
+
+def temporal_retry(policy: RetryPolicy) -> temporalio.common.RetryPolicy:
+    """The policy as Temporal takes it."""
+    return temporalio.common.RetryPolicy(
+        initial_interval=policy.initial_interval,
+        backoff_coefficient=policy.backoff_coefficient,
+        maximum_interval=policy.max_interval,
+        maximum_attempts=policy.max_attempts,
+        non_retryable_error_types=[error.__name__ for error in policy.non_retryable],
+    )
+
+
+def event_groups(state: RunState, definition: Activity[Any, Any] | Workflow[Any, Any]) -> Sequence[Any]:
+    """The event group of the cell that defines a function: it puts the cell on every event of the step."""
+    location = definition.location or location_in_bundle(definition.name)
+    if location is None:
+        return ()
+    group = state.event_groups.get(location.cell_id)
+    if group is None:
+        label = f"Cell [{location.cell_number}]" if location.cell_number is not None else "Cell"
+        group = temporalio.workflow.create_event_group(location.cell_id, label=label)
+        state.event_groups[location.cell_id] = group
+    return (group,)
+
+
+def location_in_bundle(workflow: str) -> CellLocation | None:
+    """Where a workflow is defined; the sandbox's own copy of it doesn't know."""
+    bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
+    found = bundle.workflows.get(workflow) if bundle else None
+    return found.location if found else None
+
+
+async def run_activity(activity: Activity[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Runs an activity as a durable step and gives its result.
+
+    Raises:
+        StepFailed: It failed for good; also an instance of the original exception's type where known.
+        TypeError: The arguments do not fit.
+    """
+    positional = activity.positional(args, kwargs)
+    state = run_state()
+    step = state.next_id(activity.name)
+    options = activity.options
+    limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
+    try:
+        return await temporalio.workflow.execute_activity(
+            activity.name,
+            args=positional,
+            result_type=activity.result_type,
+            activity_id=step,
+            start_to_close_timeout=limit + RATE_LIMIT_WAIT if options.rate_limit else limit,
+            heartbeat_timeout=options.heartbeat_timeout or DEFAULT_HEARTBEAT_TIMEOUT,
+            retry_policy=temporal_retry(options.retry or state.retry or RetryPolicy()),
+            summary=options.summary,
+            event_groups=event_groups(state, activity),
+        )
+    except temporalio.exceptions.ActivityError as error:
+        raise_step_failed(error, step)
+
+
+async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Runs a workflow as a child run and gives its result.
+
+    Raises:
+        StepFailed: It failed; also an instance of the original exception's type where known.
+        TypeError: The arguments do not fit.
+    """
+    positional = workflow.positional(args, kwargs)
+    state = run_state()
+    step = state.next_id(workflow.name)
+    try:
+        return await temporalio.workflow.execute_child_workflow(
+            workflow.name,
+            args=positional,
+            result_type=workflow.result_type,
+            id=f"{temporalio.workflow.info().workflow_id}/{step}",
+            execution_timeout=workflow.timeout,
+            memo={"jw:workflow": workflow.__name__},
+            search_attributes=temporalio.workflow.info().typed_search_attributes,
+            event_groups=event_groups(state, workflow),
+        )
+    except temporalio.exceptions.ChildWorkflowError as error:
+        raise_step_failed(error, step)
+
+
+def raise_step_failed(error: temporalio.exceptions.FailureError, step: str) -> NoReturn:
+    """Raises what a plain call would have raised, as a `StepFailed` too; a cancellation stays one."""
+    cause = error.cause
+    if isinstance(cause, temporalio.exceptions.CancelledError):
+        raise error
+    root = cause
+    while isinstance(root, (temporalio.exceptions.ActivityError, temporalio.exceptions.ChildWorkflowError)):
+        root = root.cause
+    name = root.type if isinstance(root, temporalio.exceptions.ApplicationError) else type(root).__name__
+    message = root.message if isinstance(root, temporalio.exceptions.FailureError) else str(root)
+    raise failed_like(name or "Exception")(message, step=step, error_type=name or "Exception") from error
+
+
+def failed_like(name: str) -> type[StepFailed]:
+    """`StepFailed`, mixed with the exception class of this name where the bundle or Python has one.
+
+    A class whose own constructor would be needed can't be mixed in safely; then it is `StepFailed` alone.
+    """
+    original = getattr(builtins, name, None)
+    bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
+    if original is None and bundle:
+        original = bundle.exceptions.get(name)
+    if not (isinstance(original, type) and issubclass(original, Exception)):
+        return StepFailed
+    try:
+        return type(StepFailed.__name__, (StepFailed, original), {"__module__": StepFailed.__module__})
+    except TypeError:
+        return StepFailed
+
+
+async def sleep(duration: timedelta, *, summary: str | None = None) -> None:
+    """Waits in a workflow, for seconds or for months; the wait survives every restart.
+
+    Outside a workflow it is a plain `asyncio.sleep`.
+
+    Args:
+        duration: How long.
+        summary: A short text for the timeline.
+
+    Raises:
+        AuthoringError: The duration is no timedelta.
+    """
+    if not isinstance(duration, timedelta):
+        raise AuthoringError(f"sleep({duration!r}) takes a timedelta: write sleep(timeout(minutes=5))", code="JW401")
+    if temporalio.workflow.in_workflow():
+        await temporalio.workflow.sleep(duration, summary=summary)
+    else:
+        await asyncio.sleep(duration.total_seconds())
+
+
+def continue_as_new(*args: Any, **kwargs: Any) -> NoReturn:
+    """Ends this run and goes on as a fresh one with the given arguments: for workflows without an end.
+
+    Raises:
+        AuthoringError: It was called outside a workflow.
+        TypeError: The arguments do not fit the workflow's signature.
+    """
+    if not temporalio.workflow.in_workflow():
+        raise AuthoringError("continue_as_new() is for workflow code only", code="JW430")
+    workflow = run_state().workflow
+    positional = workflow.positional(args, kwargs) if workflow else list(args)
+    temporalio.workflow.continue_as_new(args=positional)
+
+
+def history_is_long() -> bool:
+    """Whether this run's history has grown so long that it should `continue_as_new`.
+
+    Raises:
+        AuthoringError: It was called outside a workflow.
+    """
+    if not temporalio.workflow.in_workflow():
+        raise AuthoringError("history_is_long() is for workflow code only", code="JW430")
+    return temporalio.workflow.info().is_continue_as_new_suggested()

@@ -1,0 +1,162 @@
+"""How an activity runs in a worker: signs of life, rate limits, types of results, places of failures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import dataclasses
+import inspect
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import temporalio.activity
+import temporalio.exceptions
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+from ..authoring.bundles import bundle_of, failure_details
+from ..authoring.definitions import Activity
+from ..errors import PayloadError
+from ..payloads.types import validate
+from .limits import Limits
+from .user_loop import on_user_loop
+
+SIGNS_OF_LIFE_PER_TIMEOUT = 3
+
+
+class ActivityInterceptor(Interceptor):
+    """Wraps every activity of a worker."""
+
+    def __init__(self, limits: Path | None) -> None:
+        self.limits = Limits(limits)
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """The wrapper around one execution."""
+        return Inbound(next, self.limits)
+
+
+class Outbound(ActivityOutboundInterceptor):
+    """Remembers what the activity last reported, so that a sign of life doesn't wipe it out.
+
+    The user's code may report from its own thread or loop; the report is sent on the worker's.
+    """
+
+    def __init__(self, next: ActivityOutboundInterceptor) -> None:
+        super().__init__(next)
+        self.loop = asyncio.get_running_loop()
+        self.context = contextvars.copy_context()
+        self.details: tuple[Any, ...] = tuple(temporalio.activity.info().heartbeat_details)
+
+    def heartbeat(self, *details: Any) -> None:
+        """Takes the activity's own report."""
+        self.details = details
+        try:
+            on_worker_loop = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            on_worker_loop = False
+        if on_worker_loop:
+            super().heartbeat(*details)
+        else:
+            self.loop.call_soon_threadsafe(super().heartbeat, *details, context=self.context.copy())
+
+    async def signs_of_life(self, every: timedelta) -> None:
+        """Repeats the last report until the activity is over."""
+        while True:
+            await asyncio.sleep(every.total_seconds())
+            super().heartbeat(*self.details)
+
+
+class Inbound(ActivityInboundInterceptor):
+    """One execution of an activity."""
+
+    def __init__(self, next: ActivityInboundInterceptor, limits: Limits) -> None:
+        super().__init__(next)
+        self.limits = limits
+        self.outbound: Outbound | None = None
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        """Puts ourselves between the activity and its reports."""
+        self.outbound = Outbound(outbound)
+        super().init(self.outbound)
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Runs the activity; a failure carries the cell and line it arose at."""
+        info = temporalio.activity.info()
+        bundle = bundle_of(info.task_queue)
+        definition = bundle.activities.get(info.activity_type) if bundle else None
+        async with self.alive(info.heartbeat_timeout):
+            try:
+                if definition is None:
+                    return await super().execute_activity(input)
+                return await self.execute_definition(definition, input)
+            except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the user's code raises fails the step
+                raise located(error, info) from error.__cause__
+
+    async def execute_definition(self, definition: Activity[Any, Any], input: ExecuteActivityInput) -> Any:
+        """Runs a notebook's activity within its rate limit and checks what it returns."""
+        options = definition.options
+        if options.rate_limit:
+            await self.limits.wait(options.rate_limit, definition.name)
+        if definition.is_async:
+            call = super().execute_activity(dataclasses.replace(input, fn=on_user_loop(definition.fn)))
+        else:
+            call = super().execute_activity(input)
+        if options.rate_limit and options.timeout:
+            result = await asyncio.wait_for(call, options.timeout.total_seconds())
+        else:
+            result = await call
+        return checked(definition, result)
+
+    @contextlib.asynccontextmanager
+    async def alive(self, heartbeat_timeout: timedelta | None) -> Any:
+        """Sends signs of life while the body runs."""
+        if heartbeat_timeout is None or self.outbound is None:
+            yield
+            return
+        beat = asyncio.create_task(self.outbound.signs_of_life(heartbeat_timeout / SIGNS_OF_LIFE_PER_TIMEOUT))
+        try:
+            yield
+        finally:
+            beat.cancel()
+
+
+def checked(definition: Activity[Any, Any], result: Any) -> Any:
+    """The result, if it is what the annotation says.
+
+    Raises:
+        PayloadError: It is something else; trying again would not help.
+    """
+    if inspect.iscoroutine(result):
+        result.close()
+        raise PayloadError(f"activity {definition.name} returned a coroutine: it calls an `async def` without `await`")
+    hint = definition.hints.get("return", inspect.Parameter.empty)
+    return validate(result, hint, f"the result of activity {definition.name}")
+
+
+def located(error: Exception, info: temporalio.activity.Info) -> Exception:
+    """The exception as it travels: its class name, message, place in the notebook; retryable or not."""
+    if isinstance(error, temporalio.exceptions.ApplicationError) and not isinstance(error, PayloadError):
+        return error
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    policy = info.retry_policy
+    final = isinstance(error, PayloadError) or bool(policy and kinds & set(policy.non_retryable_error_types or ()))
+    details = failure_details(error)
+    return temporalio.exceptions.ApplicationError(
+        message_of(error), details, type=type(error).__name__, non_retryable=final
+    )
+
+
+def message_of(error: Exception) -> str:
+    """The exception's own words; its class name where it has none."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the user's own __str__ may fail
+        return type(error).__name__

@@ -1,0 +1,67 @@
+"""The plugin: interceptors and worker settings. The data converter is set by whoever connects."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import ReplayerConfig, WorkerConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from .activities import ActivityInterceptor
+
+# A sticky queue outlives its worker: the server waits this long for a dead one (SDK default: 10 s).
+STICKY_TIMEOUT = timedelta(seconds=1)
+# Cancellation reaches an activity with its next heartbeat (SDK default: at most one a minute).
+HEARTBEAT_THROTTLE = timedelta(milliseconds=200)
+SHUTDOWN_GRACE = timedelta(seconds=10)
+
+
+class EnginePlugin(SimplePlugin):
+    """What a worker or replayer of bundles needs beside the plain SDK.
+
+    Args:
+        limits: Directory where the workers of this machine keep their rate limits; without one, a rate limit
+            holds within one worker process.
+    """
+
+    def __init__(self, limits: Path | None = None) -> None:
+        super().__init__(
+            "jupyter-workflows",
+            interceptors=[ActivityInterceptor(limits)],
+            workflow_failure_exception_types=[Exception],
+        )
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """Applies the settings of a worker."""
+        config = super().configure_worker(config)
+        config["sticky_queue_schedule_to_start_timeout"] = STICKY_TIMEOUT
+        config["max_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE
+        config["default_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE
+        config["graceful_shutdown_timeout"] = SHUTDOWN_GRACE
+        config["workflow_runner"] = sandbox()
+        return config
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """Applies the settings of a replayer."""
+        config = super().configure_replayer(config)
+        config["workflow_runner"] = sandbox()
+        return config
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Temporal's sandbox with all that is imported by now passed through, except the `workflows` of bundles.
+
+    A bundle's `workflows.py` is imported afresh for each run, so that runs share no state; its models and
+    activities, and every library, are the process's own.
+    """
+    names = [name for name in list(sys.modules) if not is_workflow_code(name)]
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*names))
+
+
+def is_workflow_code(module: str) -> bool:
+    """Whether a module is a bundle's package itself or its `workflows`."""
+    package, _, rest = module.partition(".")
+    return package.startswith("jw_") and rest in ("", "workflows")

@@ -1,0 +1,160 @@
+"""Who acts: the local user, the key that signs decisions, and the keys a worker trusts.
+
+A decision is signed with Ed25519 (RFC 8032) over the canonical JSON (sorted keys, no spaces) of all its other
+fields. The private key is the user's own, made on first use and readable by the user alone; a worker needs
+the public keys only. A bare signal or update, from a stray process or a page in the browser, is no decision.
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import json
+import os
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ..errors import ApprovalRefused
+from ..schema import Decision
+
+PRIVATE_KEY = "reviewer.key"
+TRUSTED = "trusted"
+# A notebook's clock may be a day off the server's; that an approval is decided once does not depend on it.
+CLOCK_TOLERANCE = timedelta(hours=25)
+
+_trusted: dict[str, bytes] = {}
+
+
+def local_user() -> str:
+    """The name of the user who runs this process; `JUPYTER_WORKFLOWS_USER` names another."""
+    named = os.environ.get("JUPYTER_WORKFLOWS_USER")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "local-user"
+
+
+def key_id(public: bytes) -> str:
+    """The id of a public key: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def signed_bytes(decision: Decision) -> bytes:
+    """What a signature covers: every field but the signature itself."""
+    fields = decision.model_dump(mode="json", exclude={"signature"})
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def ensure_key(keys: Path) -> bytes:
+    """The raw private key of the user, made on first use; many processes may ask at once.
+
+    Args:
+        keys: The directory of keys; made with mode 0700 where it is missing.
+
+    Raises:
+        ApprovalRefused: The key file can't be read or written, or is no key.
+    """
+    path = keys / PRIVATE_KEY
+    try:
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            create_key(keys, path)
+        raw = path.read_bytes()
+        if len(raw) != 32:
+            raise ApprovalRefused(f"{path} is no reviewer key (it has {len(raw)} bytes): move it away to get a new one")
+        trust(keys, raw)
+    except OSError as error:
+        raise ApprovalRefused(f"the reviewer key {path} can't be used: {error.strerror}: make it yours again") from None
+    return raw
+
+
+def create_key(keys: Path, path: Path) -> None:
+    """Writes a new private key; where two processes do so at once, one of them wins."""
+    draft = keys / f".{PRIVATE_KEY}.{secrets.token_hex(8)}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def trust(keys: Path, private: bytes) -> None:
+    """Puts the public half of a private key among those that workers of this home trust."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    path = keys / TRUSTED / f"{key_id(public)}.pub"
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = path.with_suffix(f".{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(public))
+    draft.replace(path)
+
+
+def sign(decision: Decision, private: bytes) -> Decision:
+    """The decision with the key's id and signature."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(private)
+    named = decision.model_copy(update={"key_id": key_id(key.public_key().public_bytes_raw()), "signature": ""})
+    return named.model_copy(update={"signature": base64.b64encode(key.sign(signed_bytes(named))).decode()})
+
+
+def load_trusted(keys: Path) -> None:
+    """Reads the public keys a worker of this home trusts; called outside workflow code."""
+    ensure_key(keys)
+    found: dict[str, bytes] = {}
+    for path in sorted((keys / TRUSTED).glob("*.pub")):
+        try:
+            public = base64.b64decode(path.read_bytes(), validate=True)
+        except (OSError, ValueError):
+            continue
+        if key_id(public) == path.stem:
+            found[path.stem] = public
+    _trusted.clear()
+    _trusted.update(found)
+
+
+def rejection(decision: Decision, *, at: datetime) -> str | None:
+    """Why a decision is not trusted, as a sentence; None when it is.
+
+    Touches no file and no clock, so a workflow's validator may call it.
+
+    Args:
+        decision: The decision as it arrived.
+        at: The workflow's time.
+    """
+    public = _trusted.get(decision.key_id)
+    if not decision.signature or public is None:
+        return "the decision is not signed by a reviewer this worker knows: decide in the notebook or a terminal"
+    if not verifies(decision, public):
+        return "the signature does not fit the decision: it was changed on its way"
+    if decision.issued_at > at + CLOCK_TOLERANCE:
+        return "the decision is dated in the future: check the clock of the machine it was made on"
+    if at > decision.expires_at + CLOCK_TOLERANCE:
+        return "the decision is too old: look at the approval again and decide anew"
+    return None
+
+
+def verifies(decision: Decision, public: bytes) -> bool:
+    """Whether the signature is the key's, over exactly this decision."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        signature = base64.b64decode(decision.signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed_bytes(decision))
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""A bundle becomes a running worker.
+
+`python -m jupyter_workflows.worker BUNDLE` serves one bundle of the configured Temporal server; the worker
+hosts of the embedded runtime serve many in one process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import temporalio.activity
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from .authoring.bundles import LoadedBundle, register
+from .authoring.definitions import Activity, Workflow
+from .authoring.mapping import ParallelMap
+from .errors import WorkerUnavailable
+from .schema import CellLocation, Manifest
+
+MODULES = ("models", "activities", "workflows")
+# Threads are made when they are needed; this bounds the synchronous steps that run at once in a worker.
+MAX_THREADS = 100
+
+
+def task_queue(digest: str) -> str:
+    """The task queue of a bundle: its runs stay with its code."""
+    return f"jw-{digest[:16]}"
+
+
+def load_bundle(path: Path) -> LoadedBundle:
+    """Imports a bundle and makes it known to the runs of its task queue.
+
+    Args:
+        path: The bundle's directory; the one above it is put on `sys.path`.
+
+    Raises:
+        WorkerUnavailable: The bundle is not whole, or an import in it fails; names the cell and line.
+    """
+    try:
+        manifest = Manifest.model_validate_json((path / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise WorkerUnavailable(f"{path} is no whole bundle: {error}: run the %%workflow cell again") from None
+    parent = str(path.parent)
+    if parent not in sys.path:
+        sys.path.append(parent)
+    bundle = LoadedBundle(path, manifest)
+    for name in MODULES:
+        source = path / f"{name}.py"
+        if source.exists():
+            bundle.source_lines[name] = source.read_text(encoding="utf-8").splitlines()
+    register(task_queue(manifest.digest), bundle)
+    importlib.invalidate_caches()
+    for name in MODULES:
+        if name in bundle.source_lines:
+            collect(bundle, import_module(bundle, f"{manifest.package}.{name}"))
+    return bundle
+
+
+def import_module(bundle: LoadedBundle, name: str) -> ModuleType:
+    """Imports one module of a bundle.
+
+    Raises:
+        WorkerUnavailable: It can't be imported; names the cell and line.
+    """
+    from .authoring.bundles import where
+
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        location, _ = where(error)
+        place = f" ({location})" if location else ""
+        raise WorkerUnavailable(
+            f"the worker can't import bundle {bundle.manifest.package}{place}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def collect(bundle: LoadedBundle, module: ModuleType) -> None:
+    """Enters the workflows, activities and exceptions that a module of a bundle defines."""
+    for name, value in list(vars(module).items()):
+        if isinstance(value, Activity) and module.__name__.endswith(".activities"):
+            bundle.activities[value.name] = value
+            value.location = location_of(bundle, "activities", value.__name__)
+        elif isinstance(value, Workflow) and module.__name__.endswith(".workflows"):
+            bundle.workflows[value.name] = value
+            value.location = location_of(bundle, "workflows", value.__name__)
+        elif isinstance(value, type) and hasattr(value, "__temporal_workflow_definition"):
+            bundle.workflow_classes.append(value)
+        elif isinstance(value, type) and issubclass(value, Exception):
+            bundle.exceptions.setdefault(name, value)
+
+
+def location_of(bundle: LoadedBundle, module: str, name: str) -> CellLocation | None:
+    """The cell and line a bundled function is defined at."""
+    for segment in bundle.segments.get(module, []):
+        if segment.name == name:
+            return bundle.locate(module, segment.start_line)
+    return None
+
+
+def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None = None) -> Worker:
+    """The worker of a loaded bundle, not yet running.
+
+    Args:
+        client: A client made by `connection.connect`: it brings our plugin.
+        bundle: The bundle.
+        identity: Who Temporal's history says ran a step.
+    """
+    return Worker(
+        client,
+        task_queue=task_queue(bundle.manifest.digest),
+        workflows=[*bundle.workflow_classes, ParallelMap],
+        activities=[temporalio.activity.defn(name=found.name)(found.fn) for found in bundle.activities.values()],
+        activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
+        identity=identity,
+    )
