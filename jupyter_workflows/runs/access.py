@@ -1,0 +1,136 @@
+"""What runs are reached with, and Temporal's refusals in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
+from ..schema import Manifest
+
+OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
+# What Temporal says when a run has ended; the status code is the one of an unknown run.
+ENDED = "already completed"
+
+
+UI_ADDRESS = "JUPYTER_WORKFLOWS_UI_ADDRESS"
+
+
+class RunPlaces(Protocol):
+    """What runs need of the package's home."""
+
+    @property
+    def keys(self) -> Path:
+        """Directory of the user's reviewer key."""
+        ...
+
+    @property
+    def bundles(self) -> Path:
+        """Directory of the bundles."""
+        ...
+
+
+def no_manifest(digest: str) -> Manifest | None:
+    """The manifest of a bundle nobody has at hand."""
+    del digest
+    return None
+
+
+@dataclass(frozen=True)
+class RunAccess:
+    """A connected client with what else runs need.
+
+    Args:
+        client: The connected Temporal client.
+        keys: Directory of the user's reviewer key; without it nothing can be approved or rejected.
+        ui_address: Root address of Temporal's Web UI, where there is one.
+        manifest_of: Gives the manifest of a bundle by the first 16 digits of its digest, where it is at hand.
+    """
+
+    client: Client
+    keys: Path | None = None
+    ui_address: str | None = None
+    manifest_of: Callable[[str], Manifest | None] = no_manifest
+
+    @classmethod
+    def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
+        """The access of a process with this home; `JUPYTER_WORKFLOWS_UI_ADDRESS` names a Web UI."""
+        ui_address = os.environ.get(UI_ADDRESS) or None
+        if home is None:
+            return cls(client, ui_address=ui_address)
+        bundles = home.bundles
+        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest))
+
+    @property
+    def address(self) -> str:
+        """`host:port` of the server."""
+        return self.client.service_client.config.target_host
+
+
+def read_manifest(bundles: Path, digest: str) -> Manifest | None:
+    """The manifest of a bundle on this machine; None where it is not here or not whole."""
+    digits = digest[:16]
+    if not digits.isalnum():
+        return None
+    try:
+        return Manifest.model_validate_json((bundles / f"jw_{digits}" / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def in_our_words(access: RunAccess, run_id: str = "") -> Iterator[None]:
+    """Turns Temporal's errors into ours.
+
+    Args:
+        access: Where it was asked.
+        run_id: The workflow id it was asked about.
+
+    Raises:
+        RunNotFound: The server knows no such run.
+        ConnectionFailed: The server is out of reach or lets us not in.
+        JupyterWorkflowsError: It refused for another reason.
+    """
+    try:
+        yield
+    except RPCError as error:
+        raise translated(error, access, run_id) from None
+
+
+def translated(error: RPCError, access: RunAccess, run_id: str) -> JupyterWorkflowsError:
+    """Temporal's error as ours."""
+    namespace = access.client.namespace
+    if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
+        return JupyterWorkflowsError(f"run {run_id} has ended already")
+    if error.status == RPCStatusCode.NOT_FOUND or (error.status == RPCStatusCode.INVALID_ARGUMENT and run_id):
+        where = f"the server at {access.address} (namespace {namespace})"
+        return RunNotFound(f"{where} knows no run {run_id!r}: `%workflow runs` lists those there are")
+    if error.status in OUT_OF_REACH:
+        return ConnectionFailed(
+            f"the Temporal server at {access.address} does not answer ({error.message}): "
+            "see `%workflow status`; runs go on as soon as it is back"
+        )
+    if error.status in NOT_ALLOWED:
+        return ConnectionFailed(f"the Temporal server at {access.address} does not let you in: {error.message}")
+    return JupyterWorkflowsError(f"the Temporal server refused: {error.message}")
+
+
+async def patiently(attempt: int, error: RPCError) -> None:
+    """Waits before a read is tried again while the server is away; raises when it has been away too long.
+
+    Args:
+        attempt: How often it failed in a row, from 0.
+        error: The newest failure.
+    """
+    if error.status not in OUT_OF_REACH or attempt >= 60:
+        raise error
+    await asyncio.sleep(min(1.0, 0.05 * 2**attempt))

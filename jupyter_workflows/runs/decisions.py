@@ -1,0 +1,277 @@
+"""A reviewer's decision: chosen, signed, sent once, and its refusal in a sentence.
+
+The worker's validator has the last word; what is refused here is what it would refuse anyway. A decision is
+sent under an update id of its own, so sending it again after a lost answer does not decide twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_json
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..errors import ApprovalRefused, ConnectionFailed, JupyterWorkflowsError
+from ..schema import Approval, Decision, Verdict
+from ..security import identity
+from .access import ENDED, OUT_OF_REACH, translated
+from .listing import read_approvals, read_run
+from .reading import RunReader
+from .untrusted import one_line
+
+DECIDE = "jupyter_workflows.decide"
+ANSWER_WITHIN = timedelta(seconds=30)
+GOOD_FOR = timedelta(minutes=10)
+
+
+def json_value(value: Any, what: str) -> Any:
+    """A form or value as plain JSON.
+
+    Raises:
+        ApprovalRefused: It holds something JSON can't hold.
+    """
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    try:
+        return json.loads(to_json(value, inf_nan_mode="constants"), parse_constant=refuse_constant)
+    except (PydanticSerializationError, ValueError) as error:
+        raise ApprovalRefused(f"{what} can't be sent as JSON: {one_line(error)}") from None
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuses NaN and the infinities, which JSON does not have.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"it holds {name}")
+
+
+def brief(approval: Approval) -> str:
+    """`human_approval-1 ("High-risk contract C-7 ...")`."""
+    return f'{approval.id} ("{one_line(approval.message, 60)}")'
+
+
+def ended_words(approval: Approval) -> str:
+    """How a decided approval was decided."""
+    if approval.status == "timed_out":
+        return "nobody decided it in time"
+    when = f" at {approval.decided_at:%Y-%m-%d %H:%M:%S} UTC" if approval.decided_at else ""
+    return f"{one_line(approval.by, 80)} {approval.status} it{when}"
+
+
+def choose(wanted: str | Approval | None, known: Sequence[Approval], run_id: str, status: str) -> Approval:
+    """The approval that is meant.
+
+    Args:
+        wanted: Its id, or the approval as it was shown; None where only one is open.
+        known: All approvals of the run.
+        run_id: The run's workflow id.
+        status: The run's status.
+
+    Raises:
+        ApprovalRefused: None or several could be meant, or it is decided already.
+    """
+    if isinstance(wanted, Approval) and wanted.workflow_id not in (None, run_id):
+        raise ApprovalRefused(
+            f"{wanted.id} is an approval of run {wanted.workflow_id}, not of {run_id}: decide it there"
+        )
+    named = wanted.id if isinstance(wanted, Approval) else wanted
+    for approval in known:
+        if approval.id == named and approval.status != "open":
+            raise ApprovalRefused(f"{named} is decided already: {ended_words(approval)}")
+    if status != "running":
+        raise ApprovalRefused(f"run {run_id} is {status.replace('_', ' ')}: nothing in it waits for a decision")
+    waiting = {approval.id: approval for approval in known if approval.status == "open"}
+    listed = ", ".join(brief(approval) for approval in waiting.values()) or "none"
+    if named in waiting:
+        # What the reviewer was shown counts, also where the run has moved on since.
+        return wanted if isinstance(wanted, Approval) else waiting[named]
+    if named is not None:
+        raise ApprovalRefused(f"run {run_id} has no approval {named!r}; open: {listed}")
+    return the_only_one(waiting, listed, run_id)
+
+
+def the_only_one(waiting: dict[str, Approval], listed: str, run_id: str) -> Approval:
+    """The one open approval.
+
+    Raises:
+        ApprovalRefused: None is open, or several are.
+    """
+    if not waiting:
+        raise ApprovalRefused(f"run {run_id} has no open approval: nothing in it waits for a decision now")
+    if len(waiting) > 1:
+        raise ApprovalRefused(f"run {run_id} has {len(waiting)} open approvals, name one of them: {listed}")
+    return next(iter(waiting.values()))
+
+
+def signed(
+    approval: Approval,
+    verdict: Verdict,
+    *,
+    reader: RunReader,
+    reviewer: str | None,
+    comment: str | None,
+    form: Any,
+    value: Any,
+    edited: bool,
+) -> Decision:
+    """The decision with the user's signature.
+
+    Raises:
+        ApprovalRefused: A value can't travel, or the user's key can't be used.
+    """
+    keys = reader.access.keys
+    if keys is None:
+        raise ApprovalRefused("there is no reviewer key here: decide in the notebook or by the command line")
+    now = datetime.now(UTC)
+    decision = Decision(
+        workflow_id=reader.workflow_id,
+        run_id=reader.run_id,
+        approval=approval.id,
+        content_hash=approval.content_hash,
+        verdict=verdict,
+        reviewer=reviewer or identity.local_user(),
+        comment=comment,
+        form=form,
+        value=value,
+        edited=edited,
+        issued_at=now,
+        expires_at=now + GOOD_FOR,
+        nonce=secrets.token_hex(16),
+    )
+    return identity.sign(decision, private_key(keys))
+
+
+def private_key(keys: Path) -> bytes:
+    """The user's key; read for each decision, so that it does not stay in memory."""
+    return identity.ensure_key(keys)
+
+
+async def decide(
+    reader: RunReader,
+    wanted: str | Approval | None,
+    verdict: Verdict,
+    *,
+    reviewer: str | None = None,
+    comment: str | None = None,
+    form: Any = None,
+    value: Any = None,
+    edited: bool = False,
+) -> Approval:
+    """Decides one approval and gives it as it then is.
+
+    Raises:
+        ApprovalRefused: With the reason, as a sentence.
+        RunNotFound: There is no such run.
+        ConnectionFailed: The server is out of reach; says whether the decision was recorded.
+    """
+    info = (await reader.describe()).workflow_execution_info
+    values = await reader.memo_values(info)
+    run = read_run(info, values)
+    approval = choose(wanted, read_approvals(info, values), run.id, run.status)
+    form_json = None if form is None else json_value(form, "the form")
+    if form_json is not None and not isinstance(form_json, dict):
+        raise ApprovalRefused("form= takes an instance of the form, or a dict of its fields")
+    decision = signed(
+        approval,
+        verdict,
+        reader=reader,
+        reviewer=reviewer,
+        comment=comment,
+        form=form_json,
+        value=json_value(value, "the value") if edited else None,
+        edited=edited,
+    )
+    await send(reader, decision)
+    return await decided(reader, decision, approval)
+
+
+async def send(reader: RunReader, decision: Decision) -> None:
+    """Sends the decision and waits, with a limit, until the workflow has taken it.
+
+    Raises:
+        ApprovalRefused: It was refused, or no worker took it in time.
+        ConnectionFailed: The server was out of reach, and the decision is not in history.
+    """
+    handle = reader.access.client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            await handle.execute_update(DECIDE, decision.model_dump(mode="json"), id=decision.nonce)
+    except WorkflowUpdateFailedError as error:
+        raise refusal(error, decision) from None
+    except TimeoutError:
+        if not await recorded(reader, decision):
+            raise unanswered(decision) from None
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
+            await refuse_ended(reader, decision)
+        if error.status not in OUT_OF_REACH and error.status != RPCStatusCode.NOT_FOUND:
+            raise ApprovalRefused(f"the Temporal server refused the decision: {error.message}") from None
+        if not await recorded(reader, decision):
+            cause = translated(error, reader.access, decision.workflow_id)
+            raise type(cause)(f"the decision on {decision.approval} was not recorded: {cause}") from None
+
+
+def refusal(error: WorkflowUpdateFailedError, decision: Decision) -> ApprovalRefused:
+    """The validator's reason, or what else kept the workflow from taking the decision."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == "ApprovalRefused":
+        return ApprovalRefused(cause.message)
+    if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+        return ApprovalRefused(f"run {decision.workflow_id} ended before it took the decision on {decision.approval}")
+    return ApprovalRefused(
+        f"run {decision.workflow_id} takes no decision on {decision.approval}: {one_line(cause, 300)}"
+    )
+
+
+def unanswered(decision: Decision) -> ApprovalRefused:
+    """Nobody took the decision within the time given."""
+    return ApprovalRefused(
+        f"the decision on {decision.approval} is not recorded: no worker of run {decision.workflow_id} answered "
+        f"within {ANSWER_WITHIN.total_seconds():.0f} s. Start it (`%workflow up`), then look whether the approval is "
+        "still open: a worker that comes back now may still find this decision"
+    )
+
+
+async def refuse_ended(reader: RunReader, decision: Decision) -> NoReturn:
+    """Refuses a decision that came after the run's end.
+
+    Raises:
+        ApprovalRefused: Always.
+    """
+    run = await reader.run()
+    raise ApprovalRefused(
+        f"run {decision.workflow_id} is {run.status.replace('_', ' ')}: nothing in it waits for a decision"
+    ) from None
+
+
+async def recorded(reader: RunReader, decision: Decision) -> bool:
+    """Whether the decision stands in history."""
+    try:
+        async with asyncio.timeout(5):
+            await reader.read_new_events(reader.reduction)
+    except (TimeoutError, JupyterWorkflowsError) as error:
+        raise ConnectionFailed(
+            f"whether the decision on {decision.approval} was recorded is not known, the server at "
+            f"{reader.access.address} does not answer: look at the approval again once it is back"
+        ) from error
+    return decision.nonce in reader.reduction.updates_accepted
+
+
+async def decided(reader: RunReader, decision: Decision, shown: Approval) -> Approval:
+    """The approval after the decision."""
+    info = (await reader.describe_execution(decision.run_id)).workflow_execution_info
+    for approval in read_approvals(info, await reader.memo_values(info)):
+        if approval.id == shown.id:
+            return approval
+    return shown

@@ -1,0 +1,447 @@
+"""`Run`: the handle of one run, in a notebook, a terminal or a server."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from urllib.parse import quote
+
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from .. import schema
+from ..connection import loop_thread
+from ..errors import JupyterWorkflowsError, PayloadError, ResultNotReady
+from . import decisions
+from .access import RunAccess, translated
+from .failures import exception_of, failed_step
+from .history import Closing
+from .reading import RunReader, Snapshot
+from .text import doing, run_text, status_words
+from .untrusted import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects
+
+T = TypeVar("T")
+UNSET: Any = object()
+LOOK_SECONDS = 5.0
+RUN_MIME = "application/vnd.jupyter-workflows.run+json"
+
+
+def seconds_of(timeout: float | timedelta | None) -> float | None:
+    """A wait in seconds.
+
+    Raises:
+        JupyterWorkflowsError: It is neither a number nor a timedelta, or negative.
+    """
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds >= 0):
+        raise JupyterWorkflowsError(f"timeout={timeout!r}: give seconds, a timedelta, or nothing to wait without limit")
+    return seconds
+
+
+class Run(Generic[T]):
+    """One workflow execution; `await run` gives its result.
+
+    The handle holds no state of the run: every question is put to Temporal, so a handle made anew after a
+    restart is as good as the first. It follows the run over continue-as-new and resets. All methods may be
+    called from any thread, from cells that block and from cells that `await`.
+
+    Args:
+        access: What the run is reached with.
+        id: The workflow id.
+        run_id: Temporal's id of the execution; the newest one by default.
+        result_type: What the result is read as; plain JSON without one.
+        pinned: Stay with exactly that execution, whatever follows it.
+    """
+
+    def __init__(
+        self, access: RunAccess, id: str, run_id: str = "", *, result_type: Any = None, pinned: bool = False
+    ) -> None:
+        self.access = access
+        self.id = id
+        self.result_type = result_type
+        self.reader = RunReader(access, id, run_id, pinned=pinned)
+
+    @property
+    def run_id(self) -> str:
+        """Temporal's id of the execution that the run has reached."""
+        if not self.reader.run_id:
+            loop_thread().run(self.reader.describe())
+        return self.reader.run_id
+
+    @property
+    def status(self) -> schema.RunStatus:
+        """The state of the run, as one word.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConnectionFailed: The server is out of reach.
+        """
+        return self.describe().status
+
+    @property
+    def url(self) -> str:
+        """The run's page in Temporal's Web UI; where there is none, `jupyter-workflows:` with namespace and ids."""
+        parts = (self.access.client.namespace, self.id, self.run_id)
+        namespace, name, run_id = (quote(part, safe="") for part in parts)
+        if self.access.ui_address:
+            return f"{self.access.ui_address.rstrip('/')}/namespaces/{namespace}/workflows/{name}/{run_id}/history"
+        return f"jupyter-workflows:{namespace}/{name}/{run_id}"
+
+    def describe(self) -> schema.Run:
+        """The run as a list shows it."""
+        return loop_thread().run(self.reader.run())
+
+    def snapshot(self) -> Snapshot:
+        """The run and its steps at this moment; large values that are stored outside of history are left out."""
+        return loop_thread().run(self.reader.snapshot())
+
+    def steps(self) -> list[schema.Step]:
+        """The steps so far with their inputs, outputs, attempts and failures, in the order they were scheduled."""
+        return loop_thread().run(self.reader.snapshot(fetch_stored=True)).steps
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Waits for the result without blocking; see `result`."""
+        return loop_thread().wrap(self.outcome()).__await__()
+
+    def result(self, timeout: float | timedelta | None = None) -> T:
+        """Waits for the run's result.
+
+        An interrupt ends the wait and leaves the run alone.
+
+        Args:
+            timeout: How long to wait, in seconds or as a timedelta; without limit by default.
+
+        Raises:
+            WorkflowFailed: The run failed; names the step, the cell and the line. `WorkflowCancelled`,
+                `WorkflowTerminated` and `WorkflowTimedOut` are its kinds.
+            ResultNotReady: The time was over first; says what the run is doing.
+            RunNotFound: There is no such run.
+            ConnectionFailed: The server is out of reach.
+        """
+        return loop_thread().run(self.bounded(self.outcome(), seconds_of(timeout)), cancel_on_interrupt=True)
+
+    async def outcome(self) -> T:
+        """The result; to be awaited on the loop thread."""
+        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
+        closing = await reader.ending()
+        if closing.status != "completed":
+            raise await self.failure(reader, closing)
+        if not closing.results:
+            return cast("T", None)
+        types = [self.result_type] if self.result_type is not None else None
+        try:
+            return (await self.access.client.data_converter.decode(closing.results, types))[0]
+        except Exception as error:
+            wanted = f" as {getattr(self.result_type, '__name__', self.result_type)}" if types else ""
+            raise PayloadError(f"the result of run {self.id} can't be read{wanted}: {one_line(error, 500)}") from error
+
+    async def failure(self, reader: RunReader, closing: Closing) -> BaseException:
+        """The exception that says how the run ended, with what its steps know of it."""
+        snapshot = await reader.snapshot()
+        failure = snapshot.failure
+        inner = failed_step(failure) if failure else None
+        attempts = next((step.attempt for step in snapshot.steps if inner and step.id == inner.step), 0)
+        if failure and inner and attempts:
+            failure = with_attempts(failure, inner.step, attempts)
+        return exception_of(closing.status, self.id, failure, closing.reason)
+
+    async def bounded(self, waiting: Any, seconds: float | None) -> Any:
+        """Waits at most so long.
+
+        Raises:
+            ResultNotReady: The time was over first.
+        """
+        task = asyncio.ensure_future(waiting)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+            if done:
+                return task.result()
+        finally:
+            task.cancel()
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                snapshot = await self.reader.snapshot()
+        except (TimeoutError, JupyterWorkflowsError) as error:
+            raise ResultNotReady(
+                f"run {self.id} did not get there within {seconds:g} s, and it can't be asked why: {error}"
+            ) from None
+        if snapshot.run.status != "running":
+            raise ResultNotReady(
+                f"run {self.id} was {status_words(snapshot.run.status)} as the {seconds:g} s were over"
+            )
+        raise ResultNotReady(f"run {self.id} did not get there within {seconds:g} s: {doing(snapshot)}")
+
+    def watch(self) -> Watch:
+        """The run now and after every change until it ends: `for snapshot in run.watch()`, or `async for`."""
+        return Watch(RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned))
+
+    def wait_for(self, what: str = "end", *, timeout: float | timedelta | None = None) -> Snapshot:
+        """Waits until something is so, and gives the run as it then is.
+
+        Args:
+            what: `"approval"`: one is open; the id of a step: it has ended; a status such as `"completed"`;
+                `"end"`: the run has ended, whatever way.
+            timeout: How long to wait, in seconds or as a timedelta; without limit by default.
+
+        Raises:
+            ResultNotReady: The time was over first, or the run ended without it.
+        """
+        waiting = self.until(what)
+        return loop_thread().run(self.bounded(waiting, seconds_of(timeout)), cancel_on_interrupt=True)
+
+    async def until(self, what: str) -> Snapshot:
+        """Waits until something is so; to be awaited on the loop thread."""
+        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
+        snapshot = None
+        async for snapshot in reader.changes():
+            if is_so(what, snapshot):
+                return snapshot
+        status = status_words(snapshot.run.status) if snapshot else "gone"
+        raise ResultNotReady(f"run {self.id} is {status}, and {what!r} did not come to pass: it now never will")
+
+    def pending_approvals(self) -> list[schema.Approval]:
+        """The approvals of the run that wait for a decision, oldest first."""
+        return loop_thread().run(self.reader.approvals())
+
+    def approve(
+        self,
+        approval: str | schema.Approval | None = None,
+        *,
+        reviewer: str | None = None,
+        comment: str | None = None,
+        form: Any = None,
+        value: Any = UNSET,
+    ) -> schema.Approval:
+        """Approves what the run asks, and gives the approval as it was decided.
+
+        The decision is signed with the user's own key and used once; of several reviewers the first wins.
+
+        Args:
+            approval: The id of the approval, or the approval; may be left out when one is open.
+            reviewer: Who decides; by default the local user.
+            comment: What the reviewer says to it.
+            form: The form filled in: an instance of its model or a dict of its fields.
+            value: The editable value as the reviewer changed it.
+
+        Raises:
+            ApprovalRefused: It was decided before, by whom, or why else the decision does not count.
+            RunNotFound: There is no such run.
+            ConnectionFailed: The server is out of reach; says whether the decision was recorded.
+        """
+        return self.decide("approve", approval, reviewer=reviewer, comment=comment, form=form, value=value)
+
+    def reject(
+        self,
+        approval: str | schema.Approval | None = None,
+        *,
+        reviewer: str | None = None,
+        comment: str | None = None,
+        form: Any = None,
+        value: Any = UNSET,
+    ) -> schema.Approval:
+        """Rejects what the run asks; all else as for `approve`."""
+        return self.decide("reject", approval, reviewer=reviewer, comment=comment, form=form, value=value)
+
+    def decide(
+        self,
+        verdict: schema.Verdict,
+        approval: str | schema.Approval | None,
+        *,
+        reviewer: str | None,
+        comment: str | None,
+        form: Any,
+        value: Any,
+    ) -> schema.Approval:
+        """Sends a decision and waits until it is recorded."""
+        edited = value is not UNSET and value is not None
+        sending = decisions.decide(
+            self.reader,
+            approval,
+            verdict,
+            reviewer=reviewer,
+            comment=comment,
+            form=form,
+            value=value if edited else None,
+            edited=edited,
+        )
+        return loop_thread().run(sending)
+
+    def cancel(self) -> None:
+        """Asks the run to end itself, its open steps first; returns at once.
+
+        Raises:
+            JupyterWorkflowsError: The run has ended already.
+            RunNotFound: There is no such run.
+        """
+        self.ask("cancel", lambda handle: handle.cancel())
+
+    def terminate(self, reason: str = "") -> None:
+        """Ends the run at once; its code gets no chance to clean up.
+
+        Args:
+            reason: Stands in the history and in the exception that `result` raises.
+
+        Raises:
+            JupyterWorkflowsError: The run has ended already.
+            RunNotFound: There is no such run.
+        """
+        self.ask("terminate", lambda handle: handle.terminate(reason=reason or None))
+
+    def signal(self, name: str, value: Any = UNSET) -> None:
+        """Sends the run a signal, for `wait_for_signal(name)` in its code.
+
+        Args:
+            name: The signal's name.
+            value: What it carries.
+
+        Raises:
+            JupyterWorkflowsError: The run has ended already.
+            RunNotFound: There is no such run.
+        """
+        args = [] if value is UNSET else [value]
+        self.ask("signal", lambda handle: handle.signal(name, args=args))
+
+    def query(self, name: str) -> Any:
+        """The value that the run's code last set by `set_query_value(name, ...)`; needs its worker.
+
+        Raises:
+            JupyterWorkflowsError: It set none, or no worker answers.
+            RunNotFound: There is no such run.
+        """
+        return loop_thread().run(self.queried(name))
+
+    async def queried(self, name: str) -> Any:
+        """Asks the run's worker; to be awaited on the loop thread."""
+        await self.reader.describe()
+        handle = self.temporal_handle()
+        try:
+            return await handle.query(name, rpc_timeout=timedelta(seconds=10))
+        except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
+            raise JupyterWorkflowsError(f"run {self.id} does not answer {name!r}: {one_line(error, 300)}") from None
+        except RPCError as error:
+            if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                raise JupyterWorkflowsError(
+                    f"no worker of run {self.id} answered {name!r} within 10 s: see `%workflow status`"
+                ) from None
+            raise translated(error, self.access, self.id) from None
+
+    def resume(self, from_step: str | None = None) -> NoReturn:
+        """Resumes the run from a step on newer code: not in this version.
+
+        Raises:
+            JupyterWorkflowsError: Always.
+        """
+        at = f" from {from_step}" if from_step else ""
+        raise JupyterWorkflowsError(
+            f"run {self.id} can't be resumed{at}, this version does not resume runs yet: "
+            "correct the cell and start a new run"
+        )
+
+    def ask(self, verb: str, call: Callable[[WorkflowHandle[Any, Any]], Any]) -> None:
+        """Sends the run a request that is answered at once."""
+        loop_thread().run(self.asked(verb, call))
+
+    async def asked(self, verb: str, call: Callable[[WorkflowHandle[Any, Any]], Any]) -> None:
+        """Sends the request; to be awaited on the loop thread."""
+        run = await self.reader.run()
+        if run.status == "running":
+            try:
+                await call(self.temporal_handle())
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise translated(error, self.access, self.id) from None
+                run = await self.reader.run()
+            else:
+                return
+        raise JupyterWorkflowsError(f"run {self.id} is {status_words(run.status)} already: there is nothing to {verb}")
+
+    def temporal_handle(self) -> WorkflowHandle[Any, Any]:
+        """Temporal's handle of the execution reached."""
+        return self.access.client.get_workflow_handle(self.id, run_id=self.reader.run_id or None)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The steps as a table, one row each; needs pandas."""
+        from .views import steps_frame
+
+        return steps_frame(self.steps())
+
+    def timeline(self) -> plotly.graph_objects.Figure:
+        """The steps over time as a plotly figure; needs plotly."""
+        from .views import timeline
+
+        return timeline(self.snapshot())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        del include, exclude
+        from .static_html import render_run
+
+        ids = {"id": self.id, "run_id": self.reader.run_id, "namespace": self.access.client.namespace}
+        try:
+            snapshot = loop_thread().run(self.reader.snapshot(), timeout=LOOK_SECONDS)
+        except (JupyterWorkflowsError, builtins.TimeoutError) as error:
+            return {"text/plain": f"{self!r}: {error or 'the server does not answer'}", RUN_MIME: ids}
+        ids["run_id"] = snapshot.run.run_id
+        return {"text/plain": run_text(snapshot), "text/html": render_run(snapshot), RUN_MIME: ids}
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self.id, self.run_id) == (other.id, other.run_id)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class Watch:
+    """Snapshots of a run as it changes, for `for` and `async for` in any thread and on any loop."""
+
+    def __init__(self, reader: RunReader) -> None:
+        self.changes: AsyncIterator[Snapshot] = reader.changes()
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return self
+
+    def __next__(self) -> Snapshot:
+        snapshot = loop_thread().run(self.next(), cancel_on_interrupt=True)
+        if snapshot is None:
+            raise StopIteration
+        return snapshot
+
+    def __aiter__(self) -> AsyncIterator[Snapshot]:
+        return self
+
+    async def __anext__(self) -> Snapshot:
+        snapshot = await loop_thread().wrap(self.next())
+        if snapshot is None:
+            raise StopAsyncIteration
+        return snapshot
+
+    async def next(self) -> Snapshot | None:
+        """The next snapshot, None after the last."""
+        return await anext(self.changes, None)
+
+
+def with_attempts(failure: schema.Failure, step: str | None, attempts: int) -> schema.Failure:
+    """The failure, with how often its step was tried."""
+    cause = with_attempts(failure.cause, step, attempts) if failure.cause else None
+    mine = {"attempts": attempts} if failure.step == step else {}
+    return failure.model_copy(update={"cause": cause, **mine})
+
+
+def is_so(what: str, snapshot: Snapshot) -> bool:
+    """Whether what `wait_for` waits for has come."""
+    if what == "approval":
+        return bool(snapshot.open_approvals)
+    if what == "end":
+        return snapshot.run.status not in ("running", "continued_as_new")
+    if what == snapshot.run.status:
+        return True
+    return any(step.id == what and step.finished_at is not None for step in snapshot.steps)

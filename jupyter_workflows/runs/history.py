@@ -1,0 +1,425 @@
+"""From history events to steps: a pure reduction.
+
+Temporal's history lacks what is going on right now: an activity's start and its failed attempts are written when
+it closes. `describe` knows them as pending activities; `Reduction.steps` merges both. A reduction is incremental:
+events are applied once, in order, and only steps that changed are built again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.api.failure.v1 import Failure as FailureProto
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import PendingActivityInfo
+
+from ..schema import Manifest, RunStatus, Step, StepStatus
+from .failures import payloads_of
+from .steps import Draft, build_step, cell_places, text_of, time_of
+from .values import Decode, plain
+
+APPROVAL_MEMO = "approval:"
+# Ways Temporal and its contributed packages talk to a workflow; none of them is the user's signal.
+INTERNAL_SIGNAL = "__temporal"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a run ended."""
+
+    status: RunStatus
+    at: datetime
+    results: Sequence[Payload] = ()
+    failure: FailureProto | None = None
+    reason: str = ""
+    next_run_id: str = ""
+
+    def payloads(self) -> Iterator[Payload]:
+        """All payloads of the end, for decoding them in advance."""
+        yield from self.results
+        if self.failure is not None:
+            yield from payloads_of(self.failure)
+
+
+class Reduction:
+    """Events of one run, applied in order.
+
+    Args:
+        workflow_id: The run's workflow id; a child's step id is what its own id adds to it.
+        run_id: Temporal's id of the execution.
+    """
+
+    def __init__(self, workflow_id: str = "", run_id: str = "") -> None:
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.last_event_id = 0
+        self.started_at: datetime | None = None
+        self.arguments: Sequence[Payload] = ()
+        self.closing: Closing | None = None
+        self.stuck: FailureProto | None = None
+        self.updates_accepted: set[str] = set()
+        self.updates_completed: set[str] = set()
+        self.drafts: list[Draft] = []
+        self.by_event: dict[int, Draft] = {}
+        self.by_timer: dict[str, Draft] = {}
+        self.approvals: dict[str, Draft] = {}
+        self.counts: Counter[str] = Counter()
+
+    def apply(self, event: HistoryEvent) -> None:
+        """Takes the next event; events it has seen already are ignored."""
+        if event.event_id <= self.last_event_id:
+            return
+        self.last_event_id = event.event_id
+        handle = HANDLERS.get(event.event_type)
+        if handle:
+            handle(self, event)
+
+    def observe(self, pending: Iterable[PendingActivityInfo]) -> bool:
+        """Takes what `describe` says about open activities; whether that is news."""
+        by_id = {info.activity_id: info for info in pending}
+        news = False
+        for draft in self.open_activities():
+            info = by_id.get(draft.id)
+            # One that is gone has closed, and the event that says how is on its way.
+            if info is None or news_key(info) == news_key(draft.pending):
+                continue
+            draft.pending, draft.built, news = info, None, True
+            if info.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
+                draft.attempts_seen[info.attempt] = time_of(info.last_started_time), info.last_worker_identity
+        return news
+
+    def open_activities(self) -> list[Draft]:
+        """Activities that have not ended."""
+        return [draft for draft in self.drafts if draft.kind == "activity" and draft.finished_at is None]
+
+    def payloads(self) -> Iterator[Payload]:
+        """Payloads of all steps that `steps` would build now."""
+        for draft in self.drafts:
+            if draft.built is None:
+                yield from draft.payloads()
+
+    def steps(self, decode: Decode = plain, manifest: Manifest | None = None) -> list[Step]:
+        """The steps so far, in the order in which they were scheduled."""
+        places = cell_places(manifest)
+        for draft in self.drafts:
+            if draft.built is None and self.shown(draft, decode):
+                draft.built = build_step(draft, decode, places)
+        return [draft.built for draft in self.drafts if draft.built]
+
+    def shown(self, draft: Draft, decode: Decode) -> bool:
+        """Whether a step is one of the user's; a timer that only bounds an approval is not."""
+        if draft.kind != "timer" or draft.id:
+            return True
+        if text_of(draft.summary, decode) in self.approvals:
+            return False
+        draft.id = self.numbered(draft.name)
+        return True
+
+    def add(self, event: HistoryEvent, draft: Draft) -> None:
+        """Takes a new step in."""
+        markers = event.event_group_markers
+        draft.cell_id = next((marker.label.id for marker in markers if marker.HasField("label")), None)
+        if event.HasField("user_metadata") and event.user_metadata.HasField("summary"):
+            draft.summary = event.user_metadata.summary
+        self.by_event[event.event_id] = draft
+        self.drafts.append(draft)
+
+    def numbered(self, name: str) -> str:
+        """`<name>-<n>`, counted per name."""
+        self.counts[name] += 1
+        return f"{name}-{self.counts[name]}"
+
+    def finish(self, draft: Draft | None, event: HistoryEvent, status: StepStatus) -> Draft | None:
+        """Ends a step."""
+        if draft is not None:
+            draft.status, draft.finished_at, draft.built = status, time_of(event.event_time), None
+            draft.pending = None
+            if draft.kind != "approval":
+                draft.due_at = None
+        return draft
+
+    def close(self, closing: Closing) -> None:
+        """Ends the run; steps still open end with it."""
+        self.closing = closing
+        for draft in self.drafts:
+            if draft.finished_at is None:
+                draft.status, draft.finished_at, draft.built = "cancelled", closing.at, None
+                draft.pending, draft.due_at = None, None
+
+
+def news_key(info: PendingActivityInfo | None) -> tuple[object, ...]:
+    """What of an open activity is worth showing anew; that it gave a sign of life is not."""
+    if info is None:
+        return ()
+    beat = info.heartbeat_details.SerializeToString() if info.HasField("heartbeat_details") else b""
+    due = info.next_attempt_schedule_time.ToNanoseconds() if info.HasField("next_attempt_schedule_time") else 0
+    return info.state, info.attempt, info.paused, info.last_started_time.ToNanoseconds(), due, beat
+
+
+Handler = Callable[[Reduction, HistoryEvent], None]
+
+
+def _workflow_started(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.workflow_execution_started_event_attributes
+    reduction.started_at = time_of(event.event_time)
+    reduction.arguments = list(attributes.input.payloads)
+
+
+def _workflow_task_failed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.workflow_task_failed_event_attributes
+    reduction.stuck = attributes.failure if attributes.failure.message else None
+
+
+def _workflow_task_completed(reduction: Reduction, event: HistoryEvent) -> None:
+    del event
+    reduction.stuck = None
+
+
+def _activity_scheduled(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_scheduled_event_attributes
+    draft = Draft(attributes.activity_id, attributes.activity_type.name, "activity", time_of(event.event_time))
+    draft.arguments = list(attributes.input.payloads)
+    reduction.add(event, draft)
+
+
+def _activity_started(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_started_event_attributes
+    draft = reduction.by_event.get(attributes.scheduled_event_id)
+    if draft is None:
+        return
+    draft.status, draft.started_at, draft.built = "running", time_of(event.event_time), None
+    draft.attempt, draft.worker = attributes.attempt, attributes.identity
+    if attributes.HasField("last_failure"):
+        draft.last_failure = attributes.last_failure
+
+
+def _activity_completed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_completed_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.scheduled_event_id), event, "completed")
+    if draft:
+        draft.results = list(attributes.result.payloads)
+
+
+def _activity_failed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_failed_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.scheduled_event_id), event, "failed")
+    if draft:
+        draft.failure = attributes.failure
+
+
+def _activity_timed_out(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_timed_out_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.scheduled_event_id), event, "timed_out")
+    if draft:
+        draft.failure = attributes.failure
+
+
+def _activity_canceled(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.activity_task_canceled_event_attributes
+    reduction.finish(reduction.by_event.get(attributes.scheduled_event_id), event, "cancelled")
+
+
+def _timer_started(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.timer_started_event_attributes
+    at = time_of(event.event_time)
+    # Without an id: it is numbered when its summary can be read, see `Reduction.shown`.
+    draft = Draft("", "sleep", "timer", at, status="waiting", started_at=at)
+    draft.due_at = at + attributes.start_to_fire_timeout.ToTimedelta()
+    reduction.add(event, draft)
+    reduction.by_timer[attributes.timer_id] = draft
+
+
+def _timer_fired(reduction: Reduction, event: HistoryEvent) -> None:
+    timer = event.timer_fired_event_attributes.timer_id
+    reduction.finish(reduction.by_timer.get(timer), event, "completed")
+
+
+def _timer_canceled(reduction: Reduction, event: HistoryEvent) -> None:
+    timer = event.timer_canceled_event_attributes.timer_id
+    reduction.finish(reduction.by_timer.get(timer), event, "cancelled")
+
+
+def _child_initiated(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.start_child_workflow_execution_initiated_event_attributes
+    prefix = f"{reduction.workflow_id}/"
+    child, name = attributes.workflow_id, attributes.workflow_type.name
+    step = child.removeprefix(prefix) if reduction.workflow_id and child.startswith(prefix) else None
+    draft = Draft(step or reduction.numbered(name), name, "child", time_of(event.event_time), child_run=child)
+    draft.arguments = list(attributes.input.payloads)
+    reduction.add(event, draft)
+
+
+def _child_started(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.child_workflow_execution_started_event_attributes
+    draft = reduction.by_event.get(attributes.initiated_event_id)
+    if draft:
+        draft.status, draft.started_at, draft.built = "running", time_of(event.event_time), None
+
+
+def _child_not_started(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.start_child_workflow_execution_failed_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.initiated_event_id), event, "failed")
+    if draft:
+        draft.failure = FailureProto(message=f"a run with the id {attributes.workflow_id} exists already")
+
+
+def _child_completed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.child_workflow_execution_completed_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.initiated_event_id), event, "completed")
+    if draft:
+        draft.results = list(attributes.result.payloads)
+
+
+def _child_failed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.child_workflow_execution_failed_event_attributes
+    draft = reduction.finish(reduction.by_event.get(attributes.initiated_event_id), event, "failed")
+    if draft:
+        draft.failure = attributes.failure
+
+
+def _child_timed_out(reduction: Reduction, event: HistoryEvent) -> None:
+    initiated = event.child_workflow_execution_timed_out_event_attributes.initiated_event_id
+    reduction.finish(reduction.by_event.get(initiated), event, "timed_out")
+
+
+def _child_canceled(reduction: Reduction, event: HistoryEvent) -> None:
+    initiated = event.child_workflow_execution_canceled_event_attributes.initiated_event_id
+    reduction.finish(reduction.by_event.get(initiated), event, "cancelled")
+
+
+def _child_terminated(reduction: Reduction, event: HistoryEvent) -> None:
+    initiated = event.child_workflow_execution_terminated_event_attributes.initiated_event_id
+    reduction.finish(reduction.by_event.get(initiated), event, "cancelled")
+
+
+def _memo_changed(reduction: Reduction, event: HistoryEvent) -> None:
+    fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+    for key, payload in fields.items():
+        if key.startswith(APPROVAL_MEMO):
+            _approval_changed(reduction, event, key.removeprefix(APPROVAL_MEMO), payload)
+
+
+def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payload: Payload) -> None:
+    """An approval was opened or decided; which of both is known when its payload is decoded."""
+    at = time_of(event.event_time)
+    draft = reduction.approvals.get(id)
+    if draft is None:
+        name = id.rpartition("-")[0] or id
+        draft = Draft(id, name, "approval", at, status="waiting", started_at=at)
+        reduction.add(event, draft)
+        reduction.approvals[id] = draft
+    elif draft.finished_at is None:
+        draft.finished_at = at
+    draft.approval, draft.built = payload, None
+
+
+def _signalled(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.workflow_execution_signaled_event_attributes
+    if attributes.signal_name.startswith(INTERNAL_SIGNAL):
+        return
+    at, name = time_of(event.event_time), attributes.signal_name
+    draft = Draft(reduction.numbered(name), name, "signal", at, status="completed", started_at=at, finished_at=at)
+    draft.arguments, draft.worker = list(attributes.input.payloads), attributes.identity
+    reduction.add(event, draft)
+
+
+def _update_accepted(reduction: Reduction, event: HistoryEvent) -> None:
+    reduction.updates_accepted.add(event.workflow_execution_update_accepted_event_attributes.protocol_instance_id)
+
+
+def _update_completed(reduction: Reduction, event: HistoryEvent) -> None:
+    reduction.updates_completed.add(event.workflow_execution_update_completed_event_attributes.meta.update_id)
+
+
+def _completed(reduction: Reduction, event: HistoryEvent) -> None:
+    results = list(event.workflow_execution_completed_event_attributes.result.payloads)
+    following = event.workflow_execution_completed_event_attributes.new_execution_run_id
+    reduction.close(Closing("completed", time_of(event.event_time), results=results, next_run_id=following))
+
+
+def _failed(reduction: Reduction, event: HistoryEvent) -> None:
+    attributes = event.workflow_execution_failed_event_attributes
+    at, following = time_of(event.event_time), attributes.new_execution_run_id
+    reduction.close(Closing("failed", at, failure=attributes.failure, next_run_id=following))
+
+
+def _timed_out(reduction: Reduction, event: HistoryEvent) -> None:
+    following = event.workflow_execution_timed_out_event_attributes.new_execution_run_id
+    reduction.close(Closing("timed_out", time_of(event.event_time), next_run_id=following))
+
+
+def _canceled(reduction: Reduction, event: HistoryEvent) -> None:
+    reduction.close(Closing("cancelled", time_of(event.event_time)))
+
+
+def _terminated(reduction: Reduction, event: HistoryEvent) -> None:
+    reason = event.workflow_execution_terminated_event_attributes.reason
+    reduction.close(Closing("terminated", time_of(event.event_time), reason=reason))
+
+
+def _continued_as_new(reduction: Reduction, event: HistoryEvent) -> None:
+    following = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    reduction.close(Closing("continued_as_new", time_of(event.event_time), next_run_id=following))
+
+
+HANDLERS: dict[int, Handler] = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: _workflow_started,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: _workflow_task_failed,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: _workflow_task_completed,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: _activity_scheduled,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED: _activity_started,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: _activity_completed,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: _activity_failed,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: _activity_timed_out,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: _activity_canceled,
+    EventType.EVENT_TYPE_TIMER_STARTED: _timer_started,
+    EventType.EVENT_TYPE_TIMER_FIRED: _timer_fired,
+    EventType.EVENT_TYPE_TIMER_CANCELED: _timer_canceled,
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: _child_initiated,
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: _child_not_started,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: _child_started,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: _child_completed,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: _child_failed,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: _child_timed_out,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: _child_canceled,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: _child_terminated,
+    EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: _memo_changed,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: _signalled,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: _update_accepted,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED: _update_completed,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: _completed,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: _failed,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: _timed_out,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: _canceled,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: _terminated,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: _continued_as_new,
+}
+
+
+def steps(
+    events: Iterable[HistoryEvent],
+    *,
+    pending: Iterable[PendingActivityInfo] = (),
+    manifest: Manifest | None = None,
+    decode: Decode = plain,
+    workflow_id: str = "",
+) -> list[Step]:
+    """The steps of a history.
+
+    Args:
+        events: The events, oldest first.
+        pending: What `describe` says about open activities.
+        manifest: The bundle's, for the cells that define the steps.
+        decode: Gives a payload's value.
+        workflow_id: The run's own id, to name its children's steps.
+    """
+    reduction = Reduction(workflow_id)
+    for event in events:
+        reduction.apply(event)
+    reduction.observe(pending)
+    return reduction.steps(decode, manifest)

@@ -1,0 +1,212 @@
+"""A step while its events come in (`Draft`), and the `schema.Step` it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import ValidationError
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.failure.v1 import Failure as FailureProto
+from temporalio.api.workflow.v1 import PendingActivityInfo
+
+from ..schema import Approval, Attempt, CellLocation, Failure, Manifest, Step, StepKind, StepStatus
+from .failures import payloads_of, read_failure
+from .values import Decode
+
+MAX_ATTEMPTS_LISTED = 100
+
+APPROVAL_STATUS: dict[str, StepStatus] = {
+    "open": "waiting",
+    "approved": "completed",
+    "rejected": "completed",
+    "timed_out": "timed_out",
+}
+
+
+@dataclass
+class Draft:
+    """A step while its events come in; payloads still as they travelled."""
+
+    id: str
+    name: str
+    kind: StepKind
+    scheduled_at: datetime
+    status: StepStatus = "scheduled"
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    due_at: datetime | None = None
+    arguments: Sequence[Payload] = ()
+    results: Sequence[Payload] = ()
+    summary: Payload | None = None
+    cell_id: str | None = None
+    attempt: int = 0
+    worker: str | None = None
+    failure: FailureProto | None = None
+    last_failure: FailureProto | None = None
+    child_run: str | None = None
+    approval: Payload | None = None
+    pending: PendingActivityInfo | None = None
+    attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
+    built: Step | None = None
+
+    def payloads(self) -> Iterator[Payload]:
+        """All payloads of the step, for decoding them in advance."""
+        yield from self.arguments
+        yield from self.results
+        for payload in (self.summary, self.approval):
+            if payload is not None:
+                yield payload
+        for failure in (self.failure, self.last_failure):
+            if failure is not None:
+                yield from payloads_of(failure)
+        if self.pending is not None:
+            yield from self.pending.heartbeat_details.payloads
+            if self.pending.HasField("last_failure"):
+                yield from payloads_of(self.pending.last_failure)
+
+
+def cell_places(manifest: Manifest | None) -> dict[str, CellLocation]:
+    """Activity and workflow names with the cells that define them."""
+    if manifest is None:
+        return {}
+    return {
+        item.name: CellLocation(cell_id=item.cell_id, cell_number=item.cell_number, line=item.line)
+        for item in (*manifest.workflows, *manifest.activities)
+    }
+
+
+def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation]) -> Step:
+    """The step as it is shown."""
+    location = places.get(draft.name)
+    if location is None and draft.cell_id:
+        location = CellLocation(cell_id=draft.cell_id, line=1)
+    known: dict[str, Any] = {
+        "id": draft.id,
+        "name": draft.name,
+        "kind": draft.kind,
+        "status": draft.status,
+        "scheduled_at": draft.scheduled_at,
+        "started_at": draft.started_at,
+        "finished_at": draft.finished_at,
+        "due_at": draft.due_at,
+        "input": [decode(payload) for payload in draft.arguments] or None,
+        "output": decode(draft.results[0]) if draft.results else None,
+        "summary": text_of(draft.summary, decode),
+        "location": location,
+        "child_run": draft.child_run,
+    }
+    if draft.kind == "activity":
+        known |= activity_fields(draft, decode)
+    elif draft.kind == "approval":
+        known |= approval_fields(draft, decode, location)
+    elif draft.failure is not None:
+        known["failure"] = read_failure(draft.failure, decode).model_copy(update={"step": draft.id})
+    # Every field was made here: validating them again would be half the cost of a long history.
+    return Step.model_construct(**{"attempts": [], "failure": None, "heartbeat": None, "approval": None} | known)
+
+
+def text_of(payload: Payload | None, decode: Decode) -> str | None:
+    """A payload that holds a text."""
+    value = decode(payload) if payload is not None else None
+    return value if isinstance(value, str) else None
+
+
+def activity_fields(draft: Draft, decode: Decode) -> dict[str, Any]:
+    """Attempts, failure and, while it is open, what `describe` adds."""
+    if draft.pending is not None:
+        return pending_fields(draft, draft.pending, decode)
+    failure = read_failure(draft.failure, decode) if draft.failure is not None else None
+    if failure is not None:
+        failure = failure.model_copy(update={"step": draft.id, "attempts": draft.attempt or None})
+    last = read_failure(draft.last_failure, decode) if draft.last_failure is not None else None
+    attempts = earlier_attempts(draft, draft.attempt, last)
+    if draft.attempt:
+        newest = Attempt.model_construct(
+            number=draft.attempt,
+            status=draft.status,
+            started_at=draft.started_at,
+            finished_at=draft.finished_at,
+            worker=draft.worker,
+            failure=failure,
+        )
+        attempts.append(newest)
+    return {"attempts": attempts, "failure": failure}
+
+
+def pending_fields(draft: Draft, info: PendingActivityInfo, decode: Decode) -> dict[str, Any]:
+    """The state of an open activity."""
+    last = read_failure(info.last_failure, decode) if info.HasField("last_failure") else None
+    running = info.state in (
+        PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,
+    )
+    attempts = earlier_attempts(draft, info.attempt, last)
+    beats = info.heartbeat_details.payloads
+    fields: dict[str, Any] = {"attempts": attempts, "heartbeat": decode(beats[0]) if beats else None}
+    if running:
+        started_at = time_of(info.last_started_time)
+        attempts.append(
+            Attempt(number=info.attempt, status="running", started_at=started_at, worker=info.last_worker_identity)
+        )
+        return fields | {"status": "running", "started_at": draft.started_at or started_at}
+    if info.paused:
+        return fields | {"status": "waiting"}
+    if info.attempt > 1 or last is not None:
+        due_at = time_of(info.next_attempt_schedule_time) if info.HasField("next_attempt_schedule_time") else None
+        failure = last.model_copy(update={"step": draft.id, "attempts": info.attempt - 1}) if last else None
+        return fields | {"status": "retrying", "due_at": due_at, "failure": failure}
+    return fields
+
+
+def earlier_attempts(draft: Draft, newest: int, last: Failure | None) -> list[Attempt]:
+    """The attempts before the newest: history keeps the failure of the last one, a live view saw them start."""
+    attempts: list[Attempt] = []
+    for number in range(max(1, newest - MAX_ATTEMPTS_LISTED), newest):
+        failure = last if number == newest - 1 else None
+        started_at, worker = draft.attempts_seen.get(number, (None, None))
+        status: StepStatus = "timed_out" if failure and failure.type == "TimeoutError" else "failed"
+        attempts.append(
+            Attempt.model_construct(
+                number=number, status=status, started_at=started_at, finished_at=None, worker=worker, failure=failure
+            )
+        )
+    return attempts
+
+
+def approval_fields(draft: Draft, decode: Decode, location: CellLocation | None) -> dict[str, Any]:
+    """The question and, once there is one, the answer."""
+    approval = read_approval(decode(draft.approval) if draft.approval is not None else None)
+    if approval is None:
+        return {}
+    closed = draft.status == "cancelled"
+    status: StepStatus = "cancelled" if closed and approval.status == "open" else APPROVAL_STATUS[approval.status]
+    return {
+        "approval": approval,
+        "status": status,
+        "finished_at": None if status == "waiting" else draft.finished_at,
+        "due_at": approval.due_at if status == "waiting" else None,
+        "input": approval.message,
+        "output": None if approval.status == "open" else approval.status,
+        "location": approval.location or location,
+    }
+
+
+def read_approval(value: object) -> Approval | None:
+    """An approval from a run's memo; None for what is no approval of ours."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return Approval.model_validate(cast("dict[str, Any]", value))
+    except ValidationError:
+        return None
+
+
+def time_of(stamp: Timestamp) -> datetime:
+    """A protobuf timestamp as an aware datetime."""
+    return stamp.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,190 @@
+"""Runs, steps, approvals and diagnostics as plain text: for terminals, logs and `text/plain`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ..schema import Approval, Diagnostic, Run, Step
+from .failures import error_text, failure_message
+from .reading import Snapshot
+from .untrusted import ago, coarse_seconds, human_seconds, one_line, preview, printable
+
+MARKS = {
+    "scheduled": "·",
+    "running": "▶",
+    "retrying": "↻",
+    "waiting": "◔",
+    "completed": "✓",
+    "failed": "✗",
+    "timed_out": "⧖",
+    "cancelled": "⊘",
+    "terminated": "■",
+    "continued_as_new": "⤳",
+}
+NAME_WIDTH = 34
+SHOWN_STEPS = 60
+
+
+def status_words(status: str) -> str:
+    """`timed out` for `timed_out`."""
+    return status.replace("_", " ")
+
+
+def count_words(count: int, one: str, many: str = "") -> str:
+    """`1 step`, `2 steps`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def width_of(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text, filled with blanks to the width."""
+    return text + " " * max(0, width - width_of(text))
+
+
+def since_words(moment: datetime, now: datetime) -> str:
+    """`since 3 min`."""
+    return f"since {coarse_seconds(max(0.0, (now - moment).total_seconds()))}"
+
+
+def run_words(run: Run, now: datetime) -> str:
+    """`running since 3 min`, `completed in 3.2 s, 5 min ago`."""
+    if run.closed_at is None:
+        return f"{status_words(run.status)} {since_words(run.started_at, now)}"
+    seconds = (run.closed_at - run.started_at).total_seconds()
+    return f"{status_words(run.status)} in {human_seconds(seconds)}, {ago(run.closed_at, now)}"
+
+
+def approval_words(approval: Approval, now: datetime) -> str:
+    """`waits for legal@company.com since 3 min, until in 2 d`, or how it was decided."""
+    if approval.status == "open":
+        who = f"for {one_line(approval.assignee, 80)} " if approval.assignee else "for a decision "
+        due = f", times out {ago(approval.due_at, now)}" if approval.due_at else ""
+        return f"waits {who}{since_words(approval.opened_at, now)}{due}"
+    if approval.status == "timed_out":
+        return f"nobody decided in time: {'approved' if approval.on_timeout == 'approve' else approval.on_timeout}"
+    edits = f", {count_words(len(approval.edits), 'edit')}" if approval.edits else ""
+    said = f': "{one_line(approval.comment, 100)}"' if approval.comment else ""
+    return f"{approval.status} by {one_line(approval.by, 80)}{edits}{said}"
+
+
+def step_words(step: Step, now: datetime) -> str:
+    """What a step does or did, in a few words."""
+    if step.approval:
+        return approval_words(step.approval, now)
+    if step.status == "waiting" and step.kind == "timer":
+        return f"sleeps, wakes {ago(step.due_at, now)}" if step.due_at else "sleeps"
+    if step.status == "running":
+        report = f", reports {preview(step.heartbeat, 60)}" if step.heartbeat is not None else ""
+        return f"running {since_words(started(step), now)}{attempt_words(step)}{report}"
+    if step.status == "retrying":
+        why = f" after {one_line(error_text(step.failure), 160)}" if step.failure else ""
+        return f"tried again {ago(step.due_at, now) if step.due_at else 'soon'}{attempt_words(step)}{why}"
+    if step.status == "scheduled":
+        return f"waits for a worker {since_words(step.scheduled_at, now)}"
+    took = human_seconds(step.seconds) if step.kind != "signal" else ""
+    words = "" if step.status == "completed" else f"{status_words(step.status)} "
+    why = f": {one_line(error_text(step.failure), 240)}" if step.failure else ""
+    return f"{words}{took}{attempt_words(step)}{why}".strip()
+
+
+def started(step: Step) -> datetime:
+    """When the newest attempt of a running step began."""
+    newest = step.attempts[-1].started_at if step.attempts else None
+    return newest or step.started_at or step.scheduled_at
+
+
+def attempt_words(step: Step) -> str:
+    """`, attempt 2` once there was more than one."""
+    return f", attempt {step.attempt}" if step.attempt > 1 else ""
+
+
+def doing(snapshot: Snapshot) -> str:
+    """What an open run is doing, in one sentence without a full stop."""
+    now = snapshot.taken_at
+    if snapshot.stuck is not None:
+        return f"its workflow code can't go on: {one_line(error_text(snapshot.stuck), 300)}"
+    for approval in snapshot.open_approvals:
+        who = f" of {one_line(approval.assignee, 80)}" if approval.assignee else ""
+        others = len(snapshot.open_approvals) - 1
+        more = f" and {count_words(others, 'more')}" if others else ""
+        return f"it waits for approval {approval.id}{who} {since_words(approval.opened_at, now)}{more}"
+    open_steps = [step for step in snapshot.steps if step.finished_at is None]
+    for status in ("running", "retrying", "waiting", "scheduled"):
+        for step in open_steps:
+            if step.status == status:
+                more = f", and {count_words(len(open_steps) - 1, 'more step')}" if len(open_steps) > 1 else ""
+                return f"step {one_line(step.id, 120)} {step_words(step, now)}{more}"
+    if not snapshot.steps and (now - snapshot.run.started_at).total_seconds() > 2:
+        return "no step has begun; a worker may be missing, see `%workflow status`"
+    return "its workflow code runs, or waits for a signal"
+
+
+def run_text(snapshot: Snapshot) -> str:
+    """A run with its steps, as `text/plain`."""
+    run, now = snapshot.run, snapshot.taken_at
+    lines = [f"{MARKS[run.status]} {one_line(run.workflow, 80)} · {one_line(run.id, 120)} · {run_words(run, now)}"]
+    lines += step_lines(snapshot.steps, now)
+    if snapshot.failure is not None and run.status == "failed":
+        lines.append(f"  {failure_message(run.id, snapshot.failure)}")
+    elif run.status == "terminated" and snapshot.reason:
+        lines.append(f"  reason: {one_line(snapshot.reason, 300)}")
+    elif run.status == "completed":
+        lines.append(f"  result: {preview(snapshot.result, 300)}")
+    elif snapshot.stuck is not None:
+        lines.append(f"  {doing(snapshot)}")
+    return "\n".join(lines)
+
+
+def step_lines(steps: Sequence[Step], now: datetime) -> list[str]:
+    """One line for each step; of very many, the first and the last."""
+    shown = steps
+    if len(steps) > SHOWN_STEPS:
+        head, tail = steps[: SHOWN_STEPS // 4], steps[-(SHOWN_STEPS - SHOWN_STEPS // 4) :]
+        left_out = len(steps) - len(head) - len(tail)
+        return [*step_lines(head, now), f"  … {count_words(left_out, 'more step')} …", *step_lines(tail, now)]
+    names = [one_line(step.id, 60) for step in shown]
+    width = min(NAME_WIDTH, max((width_of(name) for name in names), default=0))
+    lines: list[str] = []
+    for name, step in zip(names, shown, strict=True):
+        lines.append(f"  {MARKS[step.status]} {padded(name, width)}  {step_words(step, now)}".rstrip())
+        if step.approval:
+            lines.append(f"    {one_line(step.approval.message, 200)}")
+    return lines
+
+
+def runs_text(runs: Sequence[Run], now: datetime | None = None) -> str:
+    """A list of runs as a table."""
+    moment = now or datetime.now(UTC)
+    if not runs:
+        return "no runs"
+    rows = [(one_line(run.id, 60), one_line(run.workflow, 40), run_words(run, moment)) for run in runs]
+    widths = [max(width_of(row[column]) for row in rows) for column in (0, 1)]
+    lines: list[str] = []
+    for run, (name, workflow, words) in zip(runs, rows, strict=True):
+        asks = f" · {count_words(run.open_approvals, 'approval')} open" if run.open_approvals else ""
+        lines.append(f"{MARKS[run.status]} {padded(name, widths[0])}  {padded(workflow, widths[1])}  {words}{asks}")
+    return "\n".join(lines)
+
+
+def inbox_text(approvals: Sequence[Approval], now: datetime | None = None) -> str:
+    """The approvals that wait, as text."""
+    moment = now or datetime.now(UTC)
+    if not approvals:
+        return "no approval waits"
+    lines: list[str] = []
+    for approval in approvals:
+        lines.append(f"◔ {one_line(approval.workflow_id, 80)} · {approval.id} · {approval_words(approval, moment)}")
+        lines.append(f"  {one_line(approval.message, 200)}")
+    return "\n".join(lines)
+
+
+def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
+    """Diagnostics as text."""
+    return "\n".join(printable(diagnostic) for diagnostic in diagnostics) or "no problem found"

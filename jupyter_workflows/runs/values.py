@@ -1,0 +1,100 @@
+"""Payloads decoded for showing: bounded, and a value that can't be read is said so instead of raising."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import DataConverter
+
+Decode = Callable[[Payload], Any]
+
+MAX_STORED_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Stands for a value that is kept outside of history and was not fetched."""
+
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"<stored value, {self.size_bytes:,} bytes>"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands for a value that could not be read back."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"<unreadable value: {self.reason}>"
+
+
+class Values:
+    """Payloads of one run, decoded: call it with a payload.
+
+    Where values are encrypted or stored outside of history, `prepare` them first: those ways are asynchronous.
+
+    Args:
+        converter: The client's data converter.
+        fetch_stored: Whether values stored outside of history are fetched, up to 64 MiB in one `prepare`.
+    """
+
+    def __init__(self, converter: DataConverter, *, fetch_stored: bool = True) -> None:
+        self.converter = converter
+        self.fetch_stored = fetch_stored
+        # The payload is kept beside its value so that its id stays its own.
+        self.ready: dict[int, tuple[Payload, Any]] = {}
+
+    async def prepare(self, payloads: Iterable[Payload]) -> None:
+        """Decrypts and fetches what needs it."""
+        room = MAX_STORED_BYTES if self.fetch_stored else -1
+        for payload in payloads:
+            if id(payload) in self.ready:
+                continue
+            size = stored_bytes(payload)
+            if size > 0:
+                room -= size
+                value = Stored(size) if room < 0 else await self.read(payload)
+                self.ready[id(payload)] = payload, value
+            elif self.converter.payload_codec:
+                self.ready[id(payload)] = payload, await self.read(payload)
+
+    async def read(self, payload: Payload) -> Any:
+        """One payload's value, by the converter's asynchronous way."""
+        try:
+            return (await self.converter.decode([payload]))[0]
+        except Exception as error:  # noqa: BLE001 - converters, codecs and drivers raise anything on hostile bytes
+            return Unreadable(reason_of(error))
+
+    def __call__(self, payload: Payload) -> Any:
+        """The payload's value, or what stands for it."""
+        found = self.ready.get(id(payload))
+        if found:
+            return found[1]
+        if size := stored_bytes(payload):
+            return Stored(size)
+        try:
+            return self.converter.payload_converter.from_payload(payload)
+        except Exception as error:  # noqa: BLE001 - converters, codecs and drivers raise anything on hostile bytes
+            return Unreadable(reason_of(error))
+
+
+def stored_bytes(payload: Payload) -> int:
+    """Size of the value where it is stored outside of history, else 0."""
+    return sum(external.size_bytes for external in payload.external_payloads)
+
+
+def reason_of(error: Exception) -> str:
+    """A short reason why a payload can't be read."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def plain(payload: Payload) -> Any:
+    """A payload's value by Temporal's default conversion: for histories without a client at hand."""
+    return Values(DataConverter.default)(payload)

