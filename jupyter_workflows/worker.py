@@ -114,7 +114,9 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None 
         client,
         task_queue=task_queue(bundle.manifest.digest),
         workflows=[*bundle.workflow_classes, ParallelMap],
-        activities=[temporalio.activity.defn(name=found.name)(found.fn) for found in bundle.activities.values()],
+        activities=[
+            temporalio.activity.defn(name=found.name)(found.travelling()) for found in bundle.activities.values()
+        ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
     )

@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, cast, get_args
 
 import temporalio.common
 import temporalio.exceptions
@@ -171,7 +171,7 @@ def opened(state: RunState, asked: Question) -> OpenApproval:
     }
     digest = hashlib.sha256(json.dumps(to_jsonable_python(shown), sort_keys=True).encode()).hexdigest()
     record = schema.Approval(**shown, content_hash=digest)
-    value_type = TypeAdapter[Any](type(asked.editable)) if asked.editable is not None else None
+    value_type = TypeAdapter[Any](cast("type[Any]", type(asked.editable))) if asked.editable is not None else None
     return OpenApproval(record, asked.form, value_type, asked.editable)
 
 
@@ -181,7 +181,7 @@ def publish(state: RunState, record: schema.Approval) -> None:
     known = temporalio.workflow.info().typed_search_attributes
     if OPEN_APPROVALS in known:
         count = sum(approval.record.status == "open" for approval in state.approvals.values())
-        temporalio.workflow.upsert_search_attributes([OPEN_APPROVALS.value_set(count)])
+        temporalio.workflow.upsert_search_attributes([OPEN_APPROVALS.value_set(count)])  # pyright: ignore[reportUnknownMemberType]
 
 
 def closing_words(record: schema.Approval) -> str:

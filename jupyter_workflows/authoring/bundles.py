@@ -24,11 +24,11 @@ class LoadedBundle:
 
     path: Path
     manifest: Manifest
-    workflows: dict[str, Workflow[Any, Any]] = field(default_factory=dict)
-    activities: dict[str, Activity[Any, Any]] = field(default_factory=dict)
-    exceptions: dict[str, type[Exception]] = field(default_factory=dict)
-    source_lines: dict[str, list[str]] = field(default_factory=dict)
-    workflow_classes: list[type] = field(default_factory=list)
+    workflows: dict[str, Workflow[Any, Any]] = field(default_factory=dict[str, Workflow[Any, Any]])
+    activities: dict[str, Activity[Any, Any]] = field(default_factory=dict[str, Activity[Any, Any]])
+    exceptions: dict[str, type[Exception]] = field(default_factory=dict[str, type[Exception]])
+    source_lines: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    workflow_classes: list[type] = field(default_factory=list[type])
 
     def __post_init__(self) -> None:
         self.segments: dict[str, list[Segment]] = {}

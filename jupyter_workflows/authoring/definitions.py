@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 import temporalio.workflow
 
@@ -47,12 +48,13 @@ class Definition(Generic[P, R]):
     """A function with a name and what is known of it; `Activity` and `Workflow` are the two kinds."""
 
     kind = "definition"
+    __name__: str
 
     def __init__(self, fn: Callable[P, R], *, name: str | None) -> None:
         self.fn = fn
         self.name = name or fn.__name__
         self.location: CellLocation | None = None
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(cast("Callable[P, R]", self), fn)
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
@@ -83,12 +85,14 @@ class Definition(Generic[P, R]):
         return None if hint is None or hint is Any else hint
 
     def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """The arguments in the order of the signature, defaults filled in: how they travel.
+        """The arguments as they travel: one value per parameter, defaults filled in.
+
+        Of `*args` a tuple travels and of `**kwargs` a dict, as one value each.
 
         Raises:
             TypeError: They do not fit the signature.
         """
-        if not kwargs and len(args) == len(self.signature.parameters):
+        if not kwargs and self.is_positional and len(args) == len(self.signature.parameters):
             return list(args)
         try:
             bound = self.signature.bind(*args, **kwargs)
@@ -97,8 +101,66 @@ class Definition(Generic[P, R]):
         bound.apply_defaults()
         return list(bound.arguments.values())
 
+    @functools.cached_property
+    def is_positional(self) -> bool:
+        """Whether every parameter takes exactly one value by its place."""
+        plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return all(parameter.kind in plain for parameter in self.signature.parameters.values())
+
+    def travelled(self, values: Sequence[Any]) -> R:
+        """Calls the function with the values of `positional`."""
+        if self.is_positional:
+            return self.fn(*values)  # pyright: ignore[reportCallIssue]
+        parameters = self.signature.parameters
+        arguments = map(untravelled, parameters.values(), values)
+        bound = inspect.BoundArguments(self.signature, OrderedDict(zip(parameters, arguments, strict=True)))
+        return self.fn(*bound.args, **bound.kwargs)
+
+    def travelling(self) -> Callable[..., Any]:
+        """A function of plain positional parameters that calls this one: what is registered with Temporal."""
+        if inspect.iscoroutinefunction(self.fn):
+
+            async def call_async(*values: Any) -> Any:
+                return await cast("Any", self.travelled(values))
+
+            call: Any = call_async
+        else:
+
+            def call_plain(*values: Any) -> Any:
+                return self.travelled(values)
+
+            call = call_plain
+        call.__name__ = call.__qualname__ = self.__name__
+        call.__module__ = self.fn.__module__
+        parameters = self.signature.parameters.values()
+        hints = {parameter.name: travelling_hint(parameter, self.hints) for parameter in parameters}
+        call.__annotations__ = {name: hint for name, hint in hints.items() if hint is not inspect.Parameter.empty}
+        if "return" in self.hints:
+            call.__annotations__["return"] = self.hints["return"]
+        plain = [
+            inspect.Parameter(parameter.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=hints[parameter.name])
+            for parameter in parameters
+        ]
+        call.__signature__ = inspect.Signature(plain)
+        return call
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}{self.signature}>"
+
+
+def travelling_hint(parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
+    """The type of the one value that travels for a parameter."""
+    hint = hints.get(parameter.name, parameter.empty)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return list if hint is parameter.empty else list[hint]
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return dict if hint is parameter.empty else dict[str, hint]
+    return hint
+
+
+def untravelled(parameter: inspect.Parameter, value: Any) -> Any:
+    """A value that travelled as a parameter's binding needs it."""
+    return tuple(value) if parameter.kind is parameter.VAR_POSITIONAL else value
 
 
 class Activity(Definition[P, R]):
@@ -247,8 +309,8 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
     if fn is not None and not callable(fn):
         raise AuthoringError(f"@activity takes keyword options only, not {fn!r}", code="JW415")
     check_options("activity", options, ("name", *(field.name for field in dataclasses.fields(ActivityOptions))))
-    name = options.pop("name", None)
     check_policies("activity", options)
+    name = options.pop("name", None)
     settings = ActivityOptions(**options)
 
     def decorate(target: Callable[..., Any]) -> Activity[..., Any]:

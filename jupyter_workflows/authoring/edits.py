@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from ..schema import Edit
 
@@ -23,11 +23,22 @@ def edits(before: Any, after: Any) -> list[Edit]:
 def walk(path: str, before: Any, after: Any) -> Iterator[Edit]:
     """Yields the changes below a path."""
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in [*before, *(key for key in after if key not in before)]:
-            pointer = f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
-            yield from walk(pointer, before.get(key), after.get(key))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        yield from walk_object(path, cast("dict[str, Any]", before), cast("dict[str, Any]", after))
+    elif isinstance(before, list) and isinstance(after, list) and same_length(before, after):
+        pairs = zip(cast("list[Any]", before), cast("list[Any]", after), strict=True)
+        for index, (old, new) in enumerate(pairs):
             yield from walk(f"{path}/{index}", old, new)
-    elif before != after or type(before) is not type(after):
+    elif before != after or isinstance(before, bool) is not isinstance(after, bool):
         yield Edit(path=path, before=before, after=after)
+
+
+def walk_object(path: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Edit]:
+    """Yields the changes below a JSON object."""
+    for key in [*before, *(key for key in after if key not in before)]:
+        pointer = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
+        yield from walk(pointer, before.get(key), after.get(key))
+
+
+def same_length(before: Any, after: Any) -> bool:
+    """Whether two lists can be compared place by place."""
+    return len(before) == len(after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import temporalio.common
@@ -60,28 +60,24 @@ def workflow_class(workflow: Workflow[Any, Any], class_name: str, module: str) -
     async def run(self: WorkflowExecution, *args: Any) -> Any:
         self.state.workflow = workflow
         self.state.retry = workflow.retry
-        return await located(workflow.fn, args)
+        return await located(workflow, args)
 
+    call = workflow.travelling()
     run.__qualname__ = f"{class_name}.run"
     run.__module__ = module
-    run.__annotations__ = {
-        name: hint for name, hint in workflow.hints.items() if name == "return" or name in workflow.signature.parameters
-    }
-    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    positional = [
-        parameter.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in workflow.signature.parameters.values()
-    ]
-    run.__signature__ = inspect.Signature([self_parameter, *positional])  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = call.__annotations__
+    parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    parameters.extend(inspect.signature(call).parameters.values())
+    run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     members = {"__module__": module, "__qualname__": class_name, "run": temporalio.workflow.run(run)}
     generated = type(class_name, (WorkflowExecution,), members)
     return temporalio.workflow.defn(name=workflow.name, failure_exception_types=[Exception])(generated)
 
 
-async def located(fn: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> Any:
+async def located(workflow: Workflow[Any, Any], args: Sequence[Any]) -> Any:
     """Runs workflow code; an exception it raises itself fails the run with cell and line."""
     try:
-        return await fn(*args)
+        return await workflow.travelled(args)
     except (asyncio.CancelledError, temporalio.exceptions.FailureError, temporalio.workflow.ContinueAsNewError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises fails the run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, overload
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 import temporalio.exceptions
 import temporalio.workflow
@@ -34,8 +34,8 @@ class PartialResults(Generic[R]):
     `results` has one place per item, None where the item failed; `failures` maps the item's index to why.
     """
 
-    results: list[R | None] = field(default_factory=list)
-    failures: dict[int, StepFailed] = field(default_factory=dict)
+    results: list[R | None]
+    failures: dict[int, StepFailed]
 
     @property
     def complete(self) -> bool:
@@ -83,7 +83,7 @@ async def parallel_map(
     if not temporalio.workflow.in_workflow():
         outcomes = await bounded(fn, todo, max_concurrent, partial)
     elif len(todo) > ITEMS_PER_RUN and isinstance(fn, Activity):
-        outcomes = await in_child_runs(fn, todo, max_concurrent, partial)
+        outcomes = await in_child_runs(cast("Activity[..., Any]", fn), todo, max_concurrent, partial)
     else:
         outcomes = await bounded(fn, todo, max_concurrent, partial)
     if not partial:

@@ -23,11 +23,11 @@ class RunState:
     workflow: Workflow[Any, Any] | None = None
     retry: RetryPolicy | None = None
     counts: Counter[str] = field(default_factory=Counter[str])
-    approvals: dict[str, OpenApproval] = field(default_factory=dict)
-    decided_by: dict[str, str] = field(default_factory=dict)
-    signals: dict[str, deque[Any]] = field(default_factory=dict)
-    query_values: dict[str, Any] = field(default_factory=dict)
-    event_groups: dict[str, EventGroup] = field(default_factory=dict)
+    approvals: dict[str, OpenApproval] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
+    decided_by: dict[str, str] = field(default_factory=dict[str, str])
+    signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
+    query_values: dict[str, Any] = field(default_factory=dict[str, Any])
+    event_groups: dict[str, EventGroup] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
 
     def next_id(self, name: str) -> str:
         """A step id: `<name>-<n>`, counted per name, so that other steps don't change it."""

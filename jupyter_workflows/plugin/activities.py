@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import dataclasses
 import inspect
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ class Inbound(ActivityInboundInterceptor):
         if options.rate_limit:
             await self.limits.wait(options.rate_limit, definition.name)
         if definition.is_async:
-            call = super().execute_activity(dataclasses.replace(input, fn=on_user_loop(definition.fn)))
+            call = super().execute_activity(dataclasses.replace(input, fn=on_user_loop(input.fn)))
         else:
             call = super().execute_activity(input)
         if options.rate_limit and options.timeout:
@@ -116,7 +117,7 @@ class Inbound(ActivityInboundInterceptor):
         return checked(definition, result)
 
     @contextlib.asynccontextmanager
-    async def alive(self, heartbeat_timeout: timedelta | None) -> Any:
+    async def alive(self, heartbeat_timeout: timedelta | None) -> AsyncGenerator[None]:
         """Sends signs of life while the body runs."""
         if heartbeat_timeout is None or self.outbound is None:
             yield
@@ -149,9 +150,8 @@ def located(error: Exception, info: temporalio.activity.Info) -> Exception:
     policy = info.retry_policy
     final = isinstance(error, PayloadError) or bool(policy and kinds & set(policy.non_retryable_error_types or ()))
     details = failure_details(error)
-    return temporalio.exceptions.ApplicationError(
-        message_of(error), details, type=type(error).__name__, non_retryable=final
-    )
+    name = PayloadError.__name__ if isinstance(error, PayloadError) else type(error).__name__
+    return temporalio.exceptions.ApplicationError(message_of(error), details, type=name, non_retryable=final)
 
 
 def message_of(error: Exception) -> str:

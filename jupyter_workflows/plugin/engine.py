@@ -28,7 +28,7 @@ class EnginePlugin(SimplePlugin):
     """
 
     def __init__(self, limits: Path | None = None) -> None:
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "jupyter-workflows",
             interceptors=[ActivityInterceptor(limits)],
             workflow_failure_exception_types=[Exception],

@@ -1,8 +1,8 @@
 """Rate limits that hold over all runs, bundles and worker processes of a machine.
 
-A limit is a file with the start times of its last `calls` calls (8-byte doubles, seconds since the epoch). A
-call takes the next free slot under a file lock and waits for it: no window of length `per` ever holds more
-than `calls` starts, whoever makes them.
+A limit is a file of 8-byte doubles, seconds since the epoch: when it was last asked, then the start times of
+its last `calls` calls. A call takes the next free slot under a file lock and waits for it: no window of length
+`per` ever holds more than `calls` starts, whoever makes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import struct
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..authoring.policies import RateLimit
@@ -21,6 +22,11 @@ try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows keeps the limit within a process
     fcntl = None
+
+# A waiting call wakes a little late; without a margin the one behind it would come too soon after.
+MARGIN_SECONDS = 0.02
+# A clock that went back by more than this makes the recorded starts meaningless.
+CLOCK_STEP_SECONDS = 5.0
 
 
 class Limits:
@@ -48,20 +54,25 @@ class Limits:
         with os.fdopen(descriptor, "r+b") as file:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX)
-            raw = file.read()
-            starts = list(struct.unpack(f"<{len(raw) // 8}d", raw[: len(raw) // 8 * 8]))
-            slot = next_slot(starts, limit, time.time())
-            starts = [*starts, slot][-limit.calls :]
+            slot, content = reserved(file.read(), limit, time.time())
             file.seek(0)
             file.truncate()
-            file.write(struct.pack(f"<{len(starts)}d", *starts))
+            file.write(content)
         return slot
 
 
-def next_slot(starts: list[float], limit: RateLimit, now: float) -> float:
+def reserved(content: bytes, limit: RateLimit, now: float) -> tuple[float, bytes]:
+    """The next free slot, and what the file holds once it is taken."""
+    asked, *starts = struct.unpack(f"<{len(content) // 8}d", content[: len(content) // 8 * 8]) or (now,)
+    if now < asked - CLOCK_STEP_SECONDS:
+        starts = []
+    slot = next_slot(starts, limit, now)
+    kept = [now, *[*starts, slot][-limit.calls :]]
+    return slot, struct.pack(f"<{len(kept)}d", *kept)
+
+
+def next_slot(starts: Sequence[float], limit: RateLimit, now: float) -> float:
     """The first time from `now` on at which one more start breaks no window."""
-    per = limit.per.total_seconds()
-    recent = [start for start in starts if start < now + per * (len(starts) + 1)]
-    if len(recent) < limit.calls:
-        return max([now, *recent[-1:]])
-    return max(now, recent[-limit.calls] + per)
+    if len(starts) < limit.calls:
+        return max([now, *starts[-1:]])
+    return max(now, starts[-limit.calls] + limit.per.total_seconds() + MARGIN_SECONDS)
