@@ -1,0 +1,94 @@
+"""What tests share: a home of their own, and the embedded runtime in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_workflows.local import runtime as local_runtime
+from jupyter_workflows.local.paths import HOME_VARIABLE, Home
+from jupyter_workflows.local.runtime import Runtime
+
+
+def processes_of(home: Home) -> list[psutil.Process]:
+    """All processes but this one that work for a home: their command line or environment names it."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            named = process.environ().get(HOME_VARIABLE) == str(home.data)
+            if process.pid != os.getpid() and (named or any(str(home.data) in word for word in process.cmdline())):
+                found.append(process)
+    return found
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Whether `condition` becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@contextlib.contextmanager
+def temporary_home(root: Path) -> Iterator[Home]:
+    """A home below `root`; at the end its runtime is ended, and no process of it may be left."""
+    home = Home.locate(root)
+    try:
+        yield home
+    finally:
+        local_runtime.down(home)
+        eventually(lambda: not processes_of(home), 5.0)
+        left = processes_of(home)
+        described = [process.cmdline() for process in left if process.is_running()]
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        assert described == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _environment_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test may reach the user's own runtime, nor a Temporal server that the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
+            patch.delenv(name)
+        patch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path_factory.mktemp("profile") / "temporal.toml"))
+        patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def home(_environment_of_tests: None) -> Iterator[Home]:
+    """The home of this test session (of each xdist worker), the one that `JUPYTER_WORKFLOWS_HOME` names."""
+    with temporary_home(Path(os.environ[HOME_VARIABLE])) as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def runtime_home(home: Home) -> Path:
+    """The same home as a path, for tests that start kernels and terminals in it."""
+    return home.data
+
+
+@pytest.fixture(scope="session")
+def runtime(home: Home) -> Iterator[Runtime]:
+    """The embedded runtime of this test session; tests that break it use `own_home` instead."""
+    runtime = local_runtime.ensure(home)
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home for one test alone."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    with temporary_home(tmp_path / "home") as home:
+        yield home

@@ -1,0 +1,65 @@
+"""The tours run from top to bottom in a real kernel, as `make demo` runs them."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.kernels import printed
+
+ROOT = Path(__file__).parents[1]
+TOURS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RUN_SECONDS = 170
+
+
+@pytest.mark.parametrize("tour", TOURS, ids=lambda tour: tour.stem)
+def test_tour_is_committed_without_outputs(tour: Path):
+    cells = [cell for cell in nbformat.read(tour, as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.id for cell in cells if cell.outputs or cell.execution_count] == []
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that the licence review wrote, and what it said."""
+    output = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "notebooks/run_tour.py", "notebooks/01_review_licences.ipynb", "--output", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output, done.stdout
+
+
+def register_rows(output: Path) -> list[sqlite3.Row]:
+    database = sqlite3.connect(output / "licence_register.sqlite")
+    database.row_factory = sqlite3.Row
+    rows = database.execute("SELECT * FROM register").fetchall()
+    database.close()
+    return rows
+
+
+def test_licence_review_registers_every_package(demo: tuple[Path, str]):
+    rows = register_rows(demo[0])
+    assert len(rows) > 90
+    assert {"temporalio", "jupyterlab", "pandas"} <= {row["package"] for row in rows}
+
+
+def test_licence_review_keeps_the_edit_of_a_reviewer_in_the_register(demo: tuple[Path, str]):
+    (certifi,) = [row for row in register_rows(demo[0]) if row["package"] == "certifi"]
+    assert "use it unmodified and link to its source" in certifi["duties"]
+    assert certifi["decided_by"] not in ("the rules", "nobody in time")
+
+
+def test_licence_review_ends_with_its_outcome_in_words(demo: tuple[Path, str]):
+    notebook = nbformat.read(demo[0] / "01_review_licences.ipynb", as_version=4)
+    assert "were decided by a person" in printed(notebook.cells[-1])
+    assert "Register: " in demo[1]
+
+
+def test_licence_review_leaves_a_picture_of_the_run_in_its_html(demo: tuple[Path, str]):
+    html = (demo[0] / "01_review_licences.html").read_text(encoding="utf-8")
+    assert "<svg" in html
+    assert "review_texts" in html

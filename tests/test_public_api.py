@@ -1,0 +1,24 @@
+"""The names users import are those the reference lists, no more and no fewer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jupyter_workflows
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
+
+
+def test_exported_names_are_those_of_the_reference():
+    listed = re.findall(r"^### `(\w+)`", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(jupyter_workflows.__all__)
+
+
+def test_every_exported_name_exists():
+    missing = [name for name in jupyter_workflows.__all__ if not hasattr(jupyter_workflows, name)]
+    assert missing == []
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    assert not hasattr(jupyter_workflows, "Activities")
