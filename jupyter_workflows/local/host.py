@@ -1,0 +1,346 @@
+"""A worker host: one process that runs the workflows and steps of a notebook's bundles.
+
+`python -m jupyter_workflows.local.host FD` is started by the supervisor and commanded over the socket `FD`. Until it is
+told whose host it is (`adopt`), it is a spare with everything imported. It never outlives the supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from ..connection import Settings, connect
+from ..errors import JupyterWorkflowsError
+from ..plugin import EnginePlugin
+from ..security.identity import load_trusted
+from ..worker import bundle_worker, load_bundle, task_queue
+from .handback import Predecessors, hand_back, query
+from .paths import Home
+from .protocol import MESSAGE_BYTES, Message, encode
+from .specs import HostSpec
+
+CONNECT_SECONDS = 5.0
+STOP_SECONDS = 1.0
+SECOND_LOOKS_SECONDS = (1.0, 4.0)
+"""Tasks that were on their way to the dead worker are noticed late."""
+KEPT_BUNDLES = 16
+KEPT_SECONDS = 600.0
+RESTART_SECONDS = 1.0
+
+
+@dataclass
+class Served:
+    """A bundle this host polls for."""
+
+    queue: str
+    worker: Worker
+    run: asyncio.Task[None]
+    used: float = field(default_factory=time.monotonic)
+
+
+class WorkerHost:
+    """The state of this process.
+
+    Args:
+        writer: Where messages to the supervisor go.
+    """
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._served: dict[str, Served] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._one_load = asyncio.Lock()
+        self._client: asyncio.Task[Client] | None = None
+        self._connected_to: tuple[object, ...] = ()
+        self._background: set[asyncio.Task[None]] = set()
+        self._predecessors = Predecessors("")
+        self._leases = 1
+        self._idle_seconds = 30.0
+        self._idle_watch: asyncio.Task[None] | None = None
+
+    async def obey(self, reader: asyncio.StreamReader) -> None:
+        """Carry out commands until the supervisor has gone."""
+        commands: dict[str, Callable[[Message], Awaitable[Message | None]]] = {
+            "connect": self._on_connect,
+            "adopt": self._on_adopt,
+            "apply": self._on_apply,
+            "load": self._on_load,
+            "leases": self._on_leases,
+            "report": self._on_report,
+            "stop": self._on_stop,
+        }
+        while line := await reader.readline():
+            message: Message = json.loads(line)
+            command = commands[message["op"]]
+            if message["op"] in ("adopt", "apply", "connect", "leases"):
+                await command(message)
+            else:
+                self._in_background(self._answer(command, message))
+
+    async def _answer(self, command: Callable[[Message], Awaitable[Message | None]], message: Message) -> None:
+        try:
+            answer = await command(message) or {}
+        except JupyterWorkflowsError as error:
+            answer = {"error": str(error)}
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        if "id" in message:
+            self._send({**answer, "id": message["id"]})
+
+    # Commands --------------------------------------------------------------------------------------------------------
+
+    async def _on_connect(self, message: Message) -> None:
+        """Connect ahead of being needed."""
+        self._connect(message["address"], message["namespace"], Home(*map(Path, message["home"])))
+
+    async def _on_adopt(self, message: Message) -> None:
+        _redirect_output(Path(message["log"]))
+        home = Home(*map(Path, message["home"]))
+        self._predecessors = Predecessors(message["identity"], frozenset(message["dead"]))
+        self._idle_seconds = float(message["idle_seconds"])
+        if str(home.bundles) not in sys.path:
+            sys.path.append(str(home.bundles))
+        apply(HostSpec.from_message(message["spec"]))
+        self._connect(message["address"], message["namespace"], home)
+        bundles = [Path(bundle) for bundle in message["bundles"]]
+        if bundles:
+            self._in_background(self._take_over([_queue(bundle) for bundle in bundles]))
+        for bundle in bundles:
+            self._in_background(self._load_unasked(bundle))
+        self._in_background(self._tell_ready())
+        await self._on_leases({"count": message["leases"]})
+
+    async def _on_apply(self, message: Message) -> None:
+        apply(HostSpec.from_message(message["spec"]))
+
+    async def _on_load(self, message: Message) -> None:
+        await self._load(Path(message["bundle"]))
+
+    async def _on_leases(self, message: Message) -> None:
+        self._leases = int(message["count"])
+        if self._idle_watch:
+            self._idle_watch.cancel()
+            self._idle_watch = None
+        if not self._leases:
+            self._idle_watch = asyncio.create_task(self._leave_when_idle())
+
+    async def _on_report(self, _: Message) -> Message:
+        return {"open_runs": await self._open_runs([*self._served]), "bundles": len(self._served)}
+
+    async def _on_stop(self, _: Message) -> None:
+        workers = [served.worker.shutdown() for served in self._served.values()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.gather(*workers, return_exceptions=True)
+        leave(0)
+
+    # Bundles ---------------------------------------------------------------------------------------------------------
+
+    async def _load(self, bundle: Path) -> None:
+        """Poll for the runs of a bundle; at once when that is done already."""
+        queue = _queue(bundle)
+        if queue in self._served:
+            self._served[queue].used = time.monotonic()
+            return
+        if queue not in self._loading:
+            self._loading[queue] = asyncio.create_task(self._serve(bundle, queue))
+            self._loading[queue].add_done_callback(lambda _: self._loading.pop(queue, None))
+        await asyncio.shield(self._loading[queue])
+
+    async def _serve(self, bundle: Path, queue: str) -> None:
+        assert self._client is not None
+        async with self._one_load:
+            _make_private_caches(bundle)
+            # In a thread: what a notebook imports may take seconds, and the other bundles' runs go on.
+            loaded, client, _ = await asyncio.gather(
+                asyncio.to_thread(load_bundle, bundle),
+                self._client,
+                asyncio.to_thread(load_trusted, bundle.parent.parent / "keys"),
+            )
+            worker = bundle_worker(client, loaded, identity=self._predecessors.identity)
+        run = asyncio.create_task(worker.run())
+        self._served[queue] = Served(queue, worker, run)
+        run.add_done_callback(lambda run: self._on_worker_end(bundle, queue, run))
+
+    def _on_worker_end(self, bundle: Path, queue: str, run: asyncio.Task[None]) -> None:
+        served = self._served.get(queue)
+        if served is None or served.run is not run:
+            return
+        del self._served[queue]
+        if not run.cancelled() and (error := run.exception()):
+            traceback.print_exception(error)
+            self._in_background(self._load_unasked(bundle, after_seconds=RESTART_SECONDS))
+
+    async def _load_unasked(self, bundle: Path, *, after_seconds: float = 0.0) -> None:
+        await asyncio.sleep(after_seconds)
+        try:
+            await self._load(bundle)
+        except Exception:  # noqa: BLE001 - nobody waits for it but its own open runs; the other bundles go on
+            traceback.print_exc()
+
+    async def _take_over(self, queues: list[str]) -> None:
+        assert self._client is not None
+        client = await self._client
+        for seconds in (0.0, *SECOND_LOOKS_SECONDS):
+            await asyncio.sleep(seconds)
+            with suppress(RPCError):
+                returned = await hand_back(client, queues, self._predecessors)
+                if returned:
+                    sys.stderr.write(f"gave back {returned} steps of a worker that died\n")
+
+    # Idle ------------------------------------------------------------------------------------------------------------
+
+    async def _leave_when_idle(self) -> None:
+        """Tell the supervisor when no run has needed this host for a while."""
+        quiet_since = time.monotonic()
+        while True:
+            await asyncio.sleep(min(5.0, self._idle_seconds / 4))
+            open_now = await self._open_runs([*self._served, *self._loading])
+            if open_now or open_now is None:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= self._idle_seconds:
+                self._send({"notice": "idle"})
+
+    async def _open_runs(self, queues: list[str]) -> int | None:
+        """How many runs are open on some queues; None while the server can't tell."""
+        if not queues:
+            return 0
+        if self._client is None or not self._client.done():
+            return None
+        try:
+            return (await self._client.result().count_workflows(query(queues))).count
+        except RPCError:
+            return None
+
+    async def retire_unused(self) -> None:
+        """Stop polling for bundles that nobody started anything on for long, when there are many."""
+        while True:
+            await asyncio.sleep(60)
+            for served in sorted(self._served.values(), key=lambda served: served.used)[:-KEPT_BUNDLES]:
+                unused = time.monotonic() - served.used > KEPT_SECONDS
+                if unused and await self._open_runs([served.queue]) == 0:
+                    del self._served[served.queue]
+                    await served.worker.shutdown()
+
+    # Connection ------------------------------------------------------------------------------------------------------
+
+    def _connect(self, address: str, namespace: str, home: Home) -> None:
+        # Where large values go depends on the environment that `adopt` brings.
+        wanted = (address, namespace, home, os.environ.get("JUPYTER_WORKFLOWS_STORAGE"))
+        if wanted != self._connected_to:
+            if self._client:
+                self._client.cancel()
+            self._connected_to = wanted
+            self._client = asyncio.create_task(_connect_until_it_works(Settings(address, namespace), home))
+
+    async def _tell_ready(self) -> None:
+        if self._client:
+            await self._client
+            self._send({"notice": "ready"})
+
+    def _in_background(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _send(self, message: Message) -> None:
+        self._writer.write(encode(message))
+
+
+def apply(spec: HostSpec) -> None:
+    """Become what the notebook's kernel is: environment, directory, `sys.path`, umask."""
+    os.environ.clear()
+    os.environ.update(spec.env)
+    time.tzset()
+    for entry in spec.sys_path:
+        if entry and entry not in sys.path:
+            sys.path.append(entry)
+    with suppress(OSError):
+        os.chdir(spec.cwd)
+    os.umask(spec.umask)
+
+
+def leave(code: int) -> None:
+    """End the process now: threads of steps that still run must not keep it."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+async def _connect_until_it_works(settings: Settings, home: Home) -> Client:
+    host, _, port = settings.address.rpartition(":")
+    while True:
+        with suppress(OSError):
+            # The server may be starting just now. Asking for the port costs less than a failed connection of the SDK.
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            with suppress(JupyterWorkflowsError, RPCError, RuntimeError):
+                plugins = [EnginePlugin(home.limits)]
+                return await connect(settings, home=home, plugins=plugins, timeout=timedelta(seconds=CONNECT_SECONDS))
+        await asyncio.sleep(0.01)
+
+
+def _make_private_caches(bundle: Path) -> None:
+    """Python makes `__pycache__` with the umask of the steps; made before, it stays the user's alone."""
+    for directory in (bundle, *(path for path in bundle.rglob("*") if path.is_dir() and path.name != "__pycache__")):
+        with suppress(OSError):
+            (directory / "__pycache__").mkdir(mode=0o700, exist_ok=True)
+
+
+def _queue(bundle: Path) -> str:
+    """The task queue of a bundle directory, `jw_<digest16>`."""
+    return task_queue(bundle.name.removeprefix("jw_"))
+
+
+def _redirect_output(log: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(descriptor, stream)
+        os.close(descriptor)
+
+
+async def serve(control: int) -> None:
+    """Be a worker host, commanded over the socket `control`."""
+    connection = socket.socket(fileno=control)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=MESSAGE_BYTES)
+    host = WorkerHost(writer)
+    retire = asyncio.create_task(host.retire_unused())
+    try:
+        await host.obey(reader)
+    except OSError:
+        pass
+    finally:
+        retire.cancel()
+        # The supervisor has gone, and with it the server.
+        leave(1)
+
+
+def main(arguments: list[str]) -> int:
+    """Run as `boot.py host FD`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    asyncio.run(serve(int(arguments[0])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,208 @@
+"""Where the embedded runtime keeps its files.
+
+With `JUPYTER_WORKFLOWS_HOME` everything is below that directory; without it, below Jupyter's own data and runtime
+directories. All of it belongs to the user alone: directories have mode 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import RuntimeFailed
+
+HOME_VARIABLE = "JUPYTER_WORKFLOWS_HOME"
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+SOCKET_PATH_BYTES = 100
+"""`sun_path` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directories of one embedded runtime.
+
+    Args:
+        data: What must survive a reboot: database, bundles, blobs, keys, logs.
+        runtime: What is only true while the runtime is up: `runtime.json` and the socket.
+    """
+
+    data: Path
+    runtime: Path
+
+    @classmethod
+    def locate(cls, root: str | os.PathLike[str] | None = None) -> Home:
+        """Find the home without touching the disk.
+
+        Args:
+            root: A directory that holds everything; by default `JUPYTER_WORKFLOWS_HOME`, else Jupyter's directories.
+        """
+        chosen = root or os.environ.get(HOME_VARIABLE)
+        if chosen:
+            data = Path(chosen).expanduser().absolute()
+            return cls(data=data, runtime=data / "runtime")
+        return cls(data=_jupyter_data() / "workflows", runtime=_jupyter_runtime() / "workflows")
+
+    @property
+    def bundles(self) -> Path:
+        """The bundles of all notebooks; on `sys.path` of every worker host."""
+        return self.data / "bundles"
+
+    @property
+    def blobs(self) -> Path:
+        """Large values, see `payloads`."""
+        return self.data / "blobs"
+
+    @property
+    def keys(self) -> Path:
+        """The user's signing keys."""
+        return self.data / "keys"
+
+    @property
+    def limits(self) -> Path:
+        """State of rate limits that hold across workers."""
+        return self.data / "limits"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the server, the supervisor and the worker hosts."""
+        return self.data / "logs"
+
+    @property
+    def server(self) -> Path:
+        """The Temporal server's own directory."""
+        return self.data / "server"
+
+    @property
+    def hosts(self) -> Path:
+        """What is needed to start the worker hosts of open runs after a reboot."""
+        return self.data / "hosts"
+
+    @property
+    def database(self) -> Path:
+        """Temporal's SQLite file; `-wal` and `-shm` stand beside it."""
+        return self.server / "temporal.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one supervisor of this home; its text tells which process that is and how to reach it."""
+        return self.data / "supervisor.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by the one client that is starting a supervisor."""
+        return self.data / "start.lock"
+
+    @property
+    def runtime_file(self) -> Path:
+        """`runtime.json`: address, pids and versions, for people and other programs to read."""
+        return self.runtime / "runtime.json"
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's Unix socket; in the temporary directory where the home's path is too long for one."""
+        path = self.runtime / "supervisor.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+            return path
+        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        return _short_directory() / f"{name}.sock"
+
+    def create(self) -> Home:
+        """Make the directories, private to the user.
+
+        Raises:
+            RuntimeFailed: If one can't be made, or belongs to another user.
+        """
+        own = (self.data, self.runtime, self.bundles, self.blobs, self.keys, self.limits, self.logs, self.server)
+        for directory in (*own, self.hosts, self.socket.parent):
+            make_private_directory(directory)
+        return self
+
+
+def make_private_directory(path: Path) -> None:
+    """Make `path` a directory that only the user may enter, with all its parents.
+
+    Raises:
+        RuntimeFailed: If that is impossible; the message says why and what to do.
+    """
+    remedy = f"Set {HOME_VARIABLE} to a directory of your own on a local disk."
+    try:
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            found = path.stat()
+        if found.st_uid != os.geteuid():
+            raise RuntimeFailed(f"{path} belongs to another user (uid {found.st_uid}). {remedy}")
+        if stat.S_IMODE(found.st_mode) != PRIVATE_DIRECTORY:
+            path.chmod(PRIVATE_DIRECTORY)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise RuntimeFailed(f"{path} can't be used: {error.strerror or error}. {remedy}") from error
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Replace `path` by `content` as JSON, at once for every reader, readable by the user alone."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where the file is missing, half-written or not an object."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _short_directory() -> Path:
+    temporary = Path("/tmp")  # the same for every process, whatever its TMPDIR says
+    parent = temporary if temporary.is_dir() else Path(tempfile.gettempdir())
+    return parent / f"jupyter-workflows-{os.geteuid()}"
+
+
+def _jupyter_data() -> Path:
+    try:
+        from jupyter_core.paths import jupyter_data_dir
+    except ImportError:
+        return _data_directory()
+    return Path(jupyter_data_dir())
+
+
+def _jupyter_runtime() -> Path:
+    try:
+        from jupyter_core.paths import jupyter_runtime_dir
+    except ImportError:
+        return Path(os.environ.get("JUPYTER_RUNTIME_DIR") or _jupyter_data() / "runtime")
+    return Path(jupyter_runtime_dir())
+
+
+def _data_directory() -> Path:
+    """Jupyter's own rule, for environments without jupyter_core.
+
+    https://docs.jupyter.org/en/latest/use/jupyter-directories.html
+    """
+    if chosen := os.environ.get("JUPYTER_DATA_DIR"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Jupyter"
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home()) / "jupyter"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "jupyter"

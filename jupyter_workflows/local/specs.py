@@ -1,0 +1,127 @@
+"""What a worker host must be like to run a notebook's steps as its kernel would."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .paths import Home, read_json, write_private
+
+# Read once when a process starts, so a process that runs already can't take them over.
+_START_ONLY_PREFIXES = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
+_START_ONLY_NAMES = ("LANG", "LC_ALL", "LC_CTYPE")
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """Which worker host a notebook needs.
+
+    Args:
+        python: The interpreter of its kernel.
+        cwd: Its working directory.
+        notebook: Path of the notebook; None in a terminal or where it is not known.
+        env: The kernel's environment. It stays in memory and is never written to disk.
+        sys_path: The kernel's `sys.path`.
+        umask: The kernel's umask, for the files that steps write.
+    """
+
+    python: str
+    cwd: str
+    notebook: str | None = None
+    env: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    sys_path: tuple[str, ...] = ()
+    umask: int = 0o022
+
+    @classmethod
+    def of_this_process(cls, notebook: str | os.PathLike[str] | None = None) -> HostSpec:
+        """A host that is to steps what this process would be."""
+        path = str(Path(notebook).absolute()) if notebook else None
+        return cls(
+            python=sys.executable,
+            cwd=str(Path.cwd()),
+            notebook=path,
+            env=dict(os.environ),
+            sys_path=tuple(sys.path),
+            umask=_umask(),
+        )
+
+    @classmethod
+    def from_message(cls, content: dict[str, Any]) -> HostSpec:
+        """The spec that `message` or a file describes."""
+        return cls(
+            python=str(content["python"]),
+            cwd=str(content["cwd"]),
+            notebook=content.get("notebook"),
+            env={str(name): str(value) for name, value in content.get("env", {}).items()},
+            sys_path=tuple(content.get("sys_path", ())),
+            umask=int(content.get("umask", 0o022)),
+        )
+
+    @property
+    def key(self) -> str:
+        """What identifies the host: the same for every kernel of one notebook and interpreter."""
+        identity = json.dumps([self.notebook or self.cwd, self.python])
+        return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+    @property
+    def start_only(self) -> dict[str, str]:
+        """The variables that count only when a process starts."""
+        return {
+            name: value
+            for name, value in self.env.items()
+            if name.startswith(_START_ONLY_PREFIXES) or name in _START_ONLY_NAMES
+        }
+
+    def message(self, *, with_env: bool = True) -> dict[str, Any]:
+        """The spec as JSON; for the disk without the environment."""
+        content: dict[str, Any] = {
+            "python": self.python,
+            "cwd": self.cwd,
+            "notebook": self.notebook,
+            "umask": self.umask,
+        }
+        content["sys_path"] = list(self.sys_path)
+        return {**content, "env": self.env} if with_env else content
+
+    def with_env(self, env: dict[str, str]) -> HostSpec:
+        """The same host in another environment."""
+        return replace(self, env=env)
+
+
+def remember(home: Home, spec: HostSpec, bundles: list[str]) -> None:
+    """Write down which bundles a host serves, so that it can be started without its kernel."""
+    write_private(home.hosts / f"{spec.key}.json", {**spec.message(with_env=False), "bundles": bundles})
+
+
+def forget(home: Home, key: str) -> None:
+    """The host is not needed without its kernel any more."""
+    (home.hosts / f"{key}.json").unlink(missing_ok=True)
+
+
+def remembered(home: Home) -> list[tuple[HostSpec, list[str]]]:
+    """All hosts that were written down, the one used last first; unreadable entries are left out."""
+    found: list[tuple[HostSpec, list[str]]] = []
+    for path in sorted(home.hosts.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True):
+        content = read_json(path)
+        try:
+            found.append((HostSpec.from_message(content), [str(bundle) for bundle in content["bundles"]]))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+    return found
+
+
+def _umask() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text("ascii", "replace").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    # Elsewhere it can only be read by setting it.
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

@@ -1,0 +1,440 @@
+"""The one daemon of a home: parent of the Temporal server and of all worker hosts.
+
+It is started by the first client that needs it (`runtime.ensure`), answers on a Unix socket, starts again what dies,
+and ends with `down`. Its children can't outlive it. Only the standard library is imported here: the server's start
+waits for this module.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import RuntimeFailed
+from .children import Child, trim_log
+from .diagnosis import full_disk
+from .events import EventLoop, Peer
+from .hosts import BOOT, HostTable
+from .paths import Home, write_private
+from .protocol import PROTOCOL, Message, listen, peer
+from .server import DATABASE_FILES, NAMESPACE, STOP_SECONDS, TemporalServer
+from .specs import HostSpec, forget, remembered
+
+LOG_BYTES = 4 * 1024 * 1024
+LOG_SECONDS = 30.0
+HOST_STOP_SECONDS = 1.2
+SPARE_IDLE_SECONDS = 1800.0
+FAILED_SECONDS = 5.0
+CLEANUP_FIRST_SECONDS = 300.0
+CLEANUP_SECONDS = 24 * 3600.0
+
+
+class Client:
+    """A connected kernel, terminal or server."""
+
+    def __init__(self, number: int, pid: int | None) -> None:
+        self.number = number
+        self.pid = pid
+        self.peer: Peer | None = None
+        self.waits_with: int | None = None
+
+    def answer(self, request: Message, content: Message) -> None:
+        """Answer a request of this client."""
+        if self.peer:
+            self.peer.send({**content, "id": request.get("id"), "ok": "error" not in content})
+
+    def notice(self, content: Message) -> None:
+        """Tell this client something it has not asked for."""
+        if self.peer:
+            self.peer.send(content)
+
+
+class Supervisor:
+    """Holds the runtime of one home together.
+
+    Args:
+        home: Its directories, made already.
+        binary: The `temporal` to run.
+        version: What the binary says its version is.
+        package_version: The version of this package.
+        idle_seconds: How long a worker host without lease and open runs is kept.
+    """
+
+    def __init__(self, home: Home, binary: Path, *, version: str, package_version: str, idle_seconds: float) -> None:
+        self.home = home
+        self.loop = EventLoop()
+        self.server = TemporalServer(home, binary, self.loop, self._on_server)
+        self.table = HostTable(home, self.loop, idle_seconds)
+        self.clients: dict[int, Client] = {}
+        self._versions = {"temporal": version, "package": package_version, "protocol": str(PROTOCOL)}
+        self._python = sys.executable
+        self._listener: socket.socket | None = None
+        self._started = time.monotonic()
+        self._last_client = 0
+        self._cleanup: Child | None = None
+        self._hosts_restored = False
+        self._ending: list[tuple[Client, Message]] | None = None
+
+    # Start -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the server, listen, and have a worker host ready."""
+        self.loop.on_signal(signal.SIGCHLD, self._on_child)
+        self.loop.on_signal(signal.SIGTERM, self._end)
+        self.server.start()
+        self._listener = listen(self.home.socket)
+        self.loop.watch(self._listener, selectors.EVENT_READ, self._on_connect)
+        self.table.keep_spare(HostSpec(self._python, str(self.home.data), env=dict(os.environ)))
+        self.loop.call_later(LOG_SECONDS, self._every_so_often)
+        self.loop.call_later(CLEANUP_FIRST_SECONDS, self._clean_up)
+
+    def _on_server(self) -> None:
+        server = self.server
+        if server.state == "starting":
+            self.table.move(server.address)
+            self._tell_waiting(f"Starting the Temporal server {self._versions['temporal'].split()[0]}")
+        elif server.state == "ready":
+            self._publish()
+            self._restore_hosts()
+            for client in self._waiting():
+                self._welcome(client)
+            for client in self.clients.values():
+                client.notice({"notice": "server", "address": server.address})
+        elif server.failure:
+            sys.stderr.write(f"{server.failure.text}\n")
+            self._refuse_waiting()
+            if server.state == "failed":
+                # A supervisor without a server serves nobody: the next client starts a new one.
+                self.loop.call_later(FAILED_SECONDS, self._end)
+
+    def _publish(self) -> None:
+        with suppress(OSError):
+            write_private(
+                self.home.runtime_file,
+                {
+                    "address": self.server.address,
+                    "namespace": NAMESPACE,
+                    "pid": os.getpid(),
+                    "hostname": socket.gethostname(),
+                    "socket": str(self.home.socket),
+                    "versions": self._versions,
+                },
+            )
+
+    def _restore_hosts(self) -> None:
+        """Start the hosts of open runs, whoever started them: after a crash or reboot no kernel may ever come back."""
+        if self._hosts_restored:
+            return
+        self._hosts_restored = True
+        known = remembered(self.home)
+        if not known and not any(self.home.bundles.iterdir()):
+            return
+        try:
+            queues = self._open_queues()
+        except OSError as error:
+            sys.stderr.write(f"open runs could not be listed: {error}\n")
+            return
+        environment = dict(os.environ)
+        for spec, bundles in known:
+            needed = [bundle for bundle in bundles if _queue(bundle) in queues]
+            queues -= {_queue(bundle) for bundle in needed}
+            if needed:
+                self.table.restore(spec.with_env(environment), needed)
+            elif spec.key not in self.table.hosts:
+                with suppress(OSError):
+                    forget(self.home, spec.key)
+        orphaned = [str(path) for path in self.home.bundles.iterdir() if _queue(path.name) in queues]
+        if orphaned:
+            self.table.restore(HostSpec(self._python, str(self.home.data), env=environment), orphaned)
+
+    def _open_queues(self) -> set[str]:
+        queues, page = self.server.api.open_queues(NAMESPACE)
+        while page:
+            more, page = self.server.api.open_queues(NAMESPACE, page)
+            queues |= more
+        return queues
+
+    # Clients ---------------------------------------------------------------------------------------------------------
+
+    def _on_connect(self, _events: int) -> None:
+        if self._listener is None:
+            return
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        pid, user = peer(connection)
+        if user != os.geteuid():
+            connection.close()
+            return
+        self._last_client += 1
+        client = self.clients[self._last_client] = Client(self._last_client, pid)
+        client.peer = Peer(
+            self.loop, connection, lambda message: self._on_message(client, message), lambda: self._on_hangup(client)
+        )
+
+    def _on_hangup(self, client: Client) -> None:
+        del self.clients[client.number]
+        self.table.release(client.number)
+
+    def _on_message(self, client: Client, message: Message) -> None:
+        operations: dict[str, Callable[[Client, Message], None]] = {
+            "hello": self._hello,
+            "prepare": self._prepare,
+            "load": self._load,
+            "status": self._status,
+            "down": self._down,
+        }
+        operation = operations.get(str(message.get("op")))
+        if operation is None:
+            client.answer(message, {"error": f"unknown request {message.get('op')!r}"})
+            return
+        try:
+            operation(client, message)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            client.answer(message, {"error": f"malformed request {message.get('op')!r}: {error!r}"})
+
+    def _hello(self, client: Client, message: Message) -> None:
+        if message["protocol"] != PROTOCOL:
+            text = (
+                f"The runtime was started by jupyter-workflows {self._versions['package']}, another version than this."
+            )
+            client.answer(
+                message, {"error": f"{text} Run `jupyter workflows down` once, then try again.", "kind": "version"}
+            )
+            return
+        client.waits_with = message["id"]
+        if self.server.state == "ready":
+            self._welcome(client)
+        else:
+            self._refuse_waiting()
+
+    def _prepare(self, client: Client, message: Message) -> None:
+        self.table.prepare(HostSpec.from_message(message["spec"]), client.number)
+        client.answer(message, {})
+
+    def _load(self, client: Client, message: Message) -> None:
+        if full := full_disk(self.home):
+            client.answer(message, {"error": full.text, "kind": full.kind})
+            return
+        spec = HostSpec.from_message(message["spec"])
+        self.table.load(
+            spec, str(message["bundle"]), client.number, lambda answer: client.answer(message, _plain(answer))
+        )
+
+    def _status(self, client: Client, message: Message) -> None:
+        self.table.report(lambda hosts: client.answer(message, {"status": self._describe(hosts)}))
+
+    def _down(self, client: Client, message: Message) -> None:
+        self._end()
+        if self._ending is not None:
+            self._ending.append((client, message))
+
+    def _welcome(self, client: Client) -> None:
+        request: Message = {"id": client.waits_with}
+        client.waits_with = None
+        full = full_disk(self.home)
+        if full:
+            client.answer(request, {"error": full.text, "kind": full.kind})
+            return
+        content = {"address": self.server.address, "namespace": NAMESPACE, "pid": os.getpid()}
+        client.answer(request, {**content, "ready_seconds": round(self.server.ready_seconds, 3)})
+
+    def _waiting(self) -> list[Client]:
+        return [client for client in self.clients.values() if client.waits_with is not None]
+
+    def _tell_waiting(self, text: str) -> None:
+        for client in self._waiting():
+            client.notice({"notice": "progress", "text": text})
+
+    def _refuse_waiting(self) -> None:
+        """Tell why there is no server, unless it has only just died and will be back in a moment."""
+        failure = self.server.failure
+        if failure is None or not (self.server.state == "failed" or self.server.stays_down):
+            return
+        for client in self._waiting():
+            client.answer({"id": client.waits_with}, {"error": failure.text, "kind": failure.kind})
+            client.waits_with = None
+            if self.server.state == "failed":
+                self.loop.call_later(0.1, self._end)
+
+    def _describe(self, hosts: list[dict[str, Any]]) -> dict[str, Any]:
+        server = self.server
+        problems = [found.text for found in (server.failure, full_disk(self.home)) if found]
+        return {
+            "state": "running" if server.state == "ready" else "starting",
+            "address": server.address,
+            "namespace": NAMESPACE,
+            "supervisor_pid": os.getpid(),
+            "server_pid": server.child.pid if server.child else None,
+            "server_restarts": server.restarts,
+            "uptime_seconds": round(time.monotonic() - self._started, 3),
+            "clients": sorted({client.pid for client in self.clients.values() if client.pid}),
+            "hosts": hosts,
+            "spare_pid": self.table.spare_pid,
+            "database_bytes": sum(_size(Path(f"{self.home.database}{suffix}")) for suffix in DATABASE_FILES),
+            "versions": self._versions,
+            "problems": problems,
+        }
+
+    # Children and time -----------------------------------------------------------------------------------------------
+
+    def _on_child(self) -> None:
+        self.server.check()
+        self.table.check()
+        if self._cleanup and self._cleanup.ended:
+            self._cleanup = None
+        if self._ending is not None:
+            self._go_on_ending()
+
+    def _every_so_often(self) -> None:
+        for log in self.home.logs.glob("*.log"):
+            trim_log(log, LOG_BYTES)
+        if not self.clients and not self.table.hosts and time.monotonic() - self._started > SPARE_IDLE_SECONDS:
+            self.table.drop_spare()
+        self.loop.call_later(LOG_SECONDS, self._every_so_often)
+
+    def _clean_up(self) -> None:
+        """Blobs of runs that Temporal has forgotten; in a process of its own, because it needs Temporal's SDK."""
+        if self.server.state == "ready" and self._cleanup is None and self._ending is None:
+            places = [str(self.home.data), str(self.home.runtime), self.server.address, NAMESPACE]
+            with suppress(OSError):
+                self._cleanup = Child(
+                    [self._python, "-P", str(BOOT), "cleanup", *places],
+                    environment=dict(os.environ),
+                    log=self.home.logs / "supervisor.log",
+                )
+        self.loop.call_later(CLEANUP_SECONDS, self._clean_up)
+
+    # End -------------------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        if self._ending is not None:
+            return
+        self._ending = []
+        if self._listener:
+            self.loop.forget(self._listener)
+            self._listener.close()
+            self._listener = None
+            self.home.socket.unlink(missing_ok=True)
+        for client in self.clients.values():
+            client.notice({"notice": "down"})
+        if self._cleanup:
+            self._cleanup.kill()
+        self.table.stop()
+        self.loop.call_later(HOST_STOP_SECONDS, self._kill_hosts)
+        self._go_on_ending()
+
+    def _kill_hosts(self) -> None:
+        for process in self.table.processes():
+            process.child.kill()
+
+    def _go_on_ending(self) -> None:
+        if self.table.processes():
+            return
+        if self.server.child is None:
+            self._finish()
+        elif self.server.state != "stopped":
+            self.server.stop()
+            self.loop.call_later(STOP_SECONDS, self.server.child.kill)
+
+    def _finish(self) -> None:
+        self.server.state = "stopped"
+        checkpoint(self.home.database)
+        with suppress(OSError):
+            self.home.runtime_file.unlink(missing_ok=True)
+        for client, message in self._ending or ():
+            client.answer(message, {})
+        self.loop.stop()
+
+
+def checkpoint(database: Path) -> None:
+    """Write the log of a stopped server into its database; the server itself leaves it lying beside."""
+    import sqlite3
+
+    if not database.exists():
+        return
+    with suppress(sqlite3.Error):
+        connection = sqlite3.connect(database, timeout=1)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+
+def hold_lock(home: Home) -> int | None:
+    """Become the supervisor of this home: the open lock, or None when another one holds it."""
+    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    os.ftruncate(descriptor, 0)
+    owner = {"pid": os.getpid(), "hostname": socket.gethostname(), "socket": str(home.socket)}
+    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+    return descriptor
+
+
+def main(arguments: list[str]) -> int:
+    """Run as `boot.py supervisor SETTINGS`; tells its starter on standard output how the start went."""
+    settings = json.loads(arguments[0])
+    if os.fork():
+        # The starter reaps this half; the other has no parent that could take it along.
+        os._exit(0)
+    os.umask(0o077)
+    home = Home(Path(settings["data"]), Path(settings["runtime"]))
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    lock = None
+    try:
+        lock = hold_lock(home)
+        if lock is None:
+            report.write(json.dumps({"busy": True}))
+            return 0
+        supervisor = Supervisor(
+            home,
+            Path(settings["binary"]),
+            version=settings["version"],
+            package_version=settings["package_version"],
+            idle_seconds=settings["idle_seconds"],
+        )
+        if settings.get("recover"):
+            supervisor.server.move_database_aside()
+        supervisor.start()
+        report.write(json.dumps({"listening": True}))
+    except (OSError, RuntimeFailed) as error:
+        report.write(json.dumps({"error": f"The runtime's supervisor can't start: {error}"}))
+        return 1
+    finally:
+        report.close()
+    supervisor.loop.run()
+    return 0
+
+
+def _plain(answer: Message) -> Message:
+    return {name: value for name, value in answer.items() if name not in ("id", "ok", "died")}
+
+
+def _queue(bundle: str) -> str:
+    """The task queue of a bundle directory `jw_<digest16>`; see `worker.task_queue`."""
+    return Path(bundle).name.replace("jw_", "jw-", 1)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
