@@ -79,7 +79,8 @@ def _let_sdk_download(directory: Path) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
 
     async def start_and_stop() -> None:
-        environment = await WorkflowEnvironment.start_local(download_dest_dir=str(directory))
+        start = WorkflowEnvironment.start_local  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        environment = await start(download_dest_dir=str(directory))
         await environment.shutdown()
 
     loop_thread().run(start_and_stop(), timeout=300)

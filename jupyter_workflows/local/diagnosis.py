@@ -37,8 +37,7 @@ class Diagnosis:
 
 def diagnose(home: Home, log_tail: str, how_it_ended: str) -> Diagnosis:
     """Read the reason out of the last lines of the server's log."""
-    lowered = log_tail.lower()
-    kind: Kind = next((kind for sign, kind in _SIGNS if sign in lowered), "other")
+    kind = _kind(log_tail.lower())
     if kind == "other" and (full := full_disk(home)):
         return full
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
@@ -73,6 +72,13 @@ def damaged_sentence(home: Home, reason: str) -> str:
         "run `jupyter workflows up --recover`: it moves the database aside, under a name with `.damaged-<time>`, "
         "and begins with an empty one; the runs in it are no longer shown or continued."
     )
+
+
+def _kind(log_tail: str) -> Kind:
+    for sign, kind in _SIGNS:
+        if sign in log_tail:
+            return kind
+    return "other"
 
 
 def _sentence(home: Home, kind: Kind, last: str, how_it_ended: str) -> str:
