@@ -21,9 +21,12 @@ OnTimeout = Literal["reject", "approve", "raise"]
 
 
 class Wire(BaseModel):
-    """What all wire types share: immutable, and an unknown field is an error."""
+    """What all wire types share: immutable, and an unknown field is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Validators are built on first use: importing the package stays cheap.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CellLocation(Wire):

@@ -11,16 +11,19 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import temporalio.activity
-from temporalio.client import Client
-from temporalio.worker import Worker
 
 from .authoring.bundles import LoadedBundle, register
 from .authoring.definitions import Activity, Workflow
 from .authoring.mapping import ParallelMap
 from .errors import WorkerUnavailable
 from .schema import CellLocation, Manifest
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.worker import Worker
 
 MODULES = ("models", "activities", "workflows")
 # Threads are made when they are needed; this bounds the synchronous steps that run at once in a worker.
@@ -110,6 +113,8 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None 
         bundle: The bundle.
         identity: Who Temporal's history says ran a step.
     """
+    from temporalio.worker import Worker
+
     return Worker(
         client,
         task_queue=task_queue(bundle.manifest.digest),

@@ -1,0 +1,266 @@
+"""A kernel or a terminal at work: its home, its cells, its connection, and how it starts workflows.
+
+A process has one session. It is a client: nothing that must survive lives in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from . import schema
+from .authoring import Workflow
+from .authoring.launch import set_launcher
+from .connection import Settings, loop_thread
+from .connection import connect as open_connection
+from .errors import ArgumentsError, PayloadError
+from .local.paths import Home
+from .local.runtime import Runtime, ensure
+from .local.specs import HostSpec
+from .notebook.bundle import BundleFiles, write_bundle
+from .notebook.closure import resolve
+from .notebook.cell_log import CellLog
+from .payloads.types import validate
+from .runs import client as run_client
+from .runs.client import Run, StartRequest
+from .security.identity import local_user
+from .worker import task_queue
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Session:
+    """What one kernel or terminal holds.
+
+    Args:
+        home: Where the embedded runtime, bundles and keys are.
+        settings: The Temporal server to use; None means the embedded one.
+        namespace: The live names of the notebook.
+        directory: The directory whose modules belong to the notebook.
+        notebook: The notebook's path, where it is known.
+        progress: Told what a slow step is doing.
+    """
+
+    home: Home = field(default_factory=Home.locate)
+    settings: Settings | None = field(default_factory=Settings.from_environment)
+    namespace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    directory: Path = field(default_factory=Path.cwd)
+    notebook: str | None = None
+    progress: Progress | None = None
+    cells: CellLog = field(default_factory=CellLog)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+        self._runtime: Runtime | None = None
+        self._client: Client | None = None
+        self._client_address: str | None = None
+
+    def runtime(self) -> Runtime:
+        """The embedded runtime, started where it is not up.
+
+        Raises:
+            RuntimeFailed: It can't be started; the message says why and what to do.
+        """
+        with self._lock:
+            self._runtime = ensure(self.home, progress=self.progress)
+            return self._runtime
+
+    def client(self) -> Client:
+        """The connected client, to the configured server or the embedded one.
+
+        Raises:
+            ConnectionFailed: The configured server can't be reached.
+            RuntimeFailed: The embedded runtime can't be started.
+        """
+        with self._lock:
+            settings = self.settings or self.embedded_settings()
+            if self._client is None or self._client_address != settings.address:
+                self._client = loop_thread().run(open_connection(settings, home=self.home))
+                self._client_address = settings.address
+            return self._client
+
+    def embedded_settings(self) -> Settings:
+        """The settings of the embedded server."""
+        runtime = self.runtime()
+        return Settings(address=runtime.address, namespace=runtime.namespace)
+
+    def host_spec(self) -> HostSpec:
+        """The worker host of this notebook: its interpreter, directory and environment."""
+        return HostSpec.of_this_process(self.notebook)
+
+    def load(self, bundle: BundleFiles) -> None:
+        """Lets this notebook's worker host serve a bundle; returns when its worker polls.
+
+        Raises:
+            WorkerUnavailable: The bundle can't be imported there, or no host can be started.
+        """
+        self.runtime().load_bundle(self.host_spec(), bundle.path)
+
+    def bundle(self, workflow: Workflow[Any, Any]) -> BundleFiles:
+        """Bundles a workflow from the cells as they were last executed.
+
+        Raises:
+            ClosureError: It can't run outside the notebook; names every reason.
+        """
+        closure = resolve(
+            [workflow.__name__],
+            self.cells,
+            self.namespace,
+            directory=self.directory,
+            capture=workflow.start_options.capture,
+        )
+        return write_bundle(closure, self.home.create().bundles)
+
+    def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run:
+        """Starts a run of a workflow.
+
+        Raises:
+            ArgumentsError: The arguments do not fit the signature.
+            ClosureError: The workflow can't run outside the notebook.
+            RunAlreadyExists: The wanted id is taken.
+        """
+        values = checked_arguments(workflow, args, kwargs)
+        bundle = self.bundle(workflow)
+        client = self.client()
+        self.load(bundle)
+        options = workflow.start_options
+        return run_client.start_run(
+            client,
+            StartRequest(
+                workflow=workflow.name,
+                function=workflow.__name__,
+                args=values,
+                task_queue=task_queue(bundle.digest),
+                bundle=bundle.digest[:16],
+                id=options.id,
+                if_exists=options.if_exists,
+                timeout=workflow.timeout,
+                notebook=self.notebook,
+                starter=local_user(),
+            ),
+            home=self.home,
+            result_type=workflow.result_type,
+        )
+
+
+def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """The arguments as they travel, in the order of the signature.
+
+    Raises:
+        ArgumentsError: One is missing, unknown or of a wrong type; names it and what is wanted.
+    """
+    try:
+        values = workflow.positional(args, kwargs)
+    except TypeError as error:
+        raise ArgumentsError(str(error), code="JW501", location=workflow.location) from None
+    checked: list[Any] = []
+    for parameter, value in zip(workflow.signature.parameters.values(), values, strict=True):
+        hint = workflow.hints.get(parameter.name, parameter.empty)
+        try:
+            checked.append(validate(value, hint, f"argument {parameter.name!r} of {workflow.name}"))
+        except PayloadError as error:
+            raise ArgumentsError(str(error), code="JW502", location=workflow.location) from None
+    return checked
+
+
+_session: Session | None = None
+
+
+def current() -> Session:
+    """The session of this process; made on first use."""
+    global _session
+    if _session is None:
+        use(Session())
+    assert _session is not None
+    return _session
+
+
+def use(session: Session | None) -> None:
+    """Makes a session the one of this process, and the one that starts workflows; None ends it."""
+    global _session
+    _session = session
+    set_launcher(session)
+
+
+def connect(
+    address: str | None = None,
+    *,
+    namespace: str = "default",
+    api_key: str | None = None,
+    tls: bool = False,
+) -> None:
+    """Chooses the Temporal server for everything that follows in this kernel.
+
+    Args:
+        address: `host:port` of the frontend; None goes back to the environment's settings, else to the
+            embedded server.
+        namespace: The namespace.
+        api_key: An API key, for Temporal Cloud.
+        tls: Whether to use TLS.
+
+    Raises:
+        ConnectionFailed: It can't be reached.
+    """
+    session = current()
+    session.settings = (
+        Settings(address=address, namespace=namespace, api_key=api_key, tls=tls)
+        if address
+        else Settings.from_environment()
+    )
+    session.client()
+
+
+def get_run(id: str, *, run_id: str | None = None) -> Run:
+    """The run with this workflow id, open or closed.
+
+    Args:
+        id: The workflow id, as `run.id` shows it.
+        run_id: One of several executions under this id; by default the newest.
+
+    Raises:
+        RunNotFound: There is none.
+    """
+    session = current()
+    return run_client.get_run(session.client(), id, run_id=run_id, home=session.home)
+
+
+def runs(
+    workflow: str | Workflow[Any, Any] | None = None,
+    *,
+    status: schema.RunStatus | Sequence[schema.RunStatus] | None = None,
+    since: timedelta | datetime | None = None,
+    notebook: str | None = None,
+    limit: int = 100,
+) -> run_client.RunList:
+    """The runs, newest first.
+
+    Args:
+        workflow: Only runs of this workflow.
+        status: Only runs in this status or these.
+        since: Only runs started after this time, or within this time.
+        notebook: Only runs started from this notebook.
+        limit: At most this many.
+    """
+    session = current()
+    name = workflow.name if isinstance(workflow, Workflow) else workflow
+    return run_client.list_runs(
+        session.client(), workflow=name, status=status, since=since, notebook=notebook, limit=limit, home=session.home
+    )
+
+
+def inbox(assignee: str | None = None, *, limit: int = 100) -> run_client.Inbox:
+    """The approvals that wait, oldest first.
+
+    Args:
+        assignee: Only those this person may decide.
+        limit: At most this many.
+    """
+    session = current()
+    return run_client.inbox(session.client(), assignee=assignee, limit=limit, home=session.home)
