@@ -40,7 +40,7 @@ lab: $(VENV)/.ready
 	$(VENV)/bin/jupyter lab notebooks/01_review_licences.ipynb
 
 chaos: $(VENV)/.ready
-	$(VENV)/bin/python -m tests.chaos $(if $(FULL),--full)
+	$(VENV)/bin/python -m chaos $(if $(FULL),--full)
 
 bench: $(VENV)/.ready
 	$(VENV)/bin/python benchmarks/run.py

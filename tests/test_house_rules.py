@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
-    path for folder in ("jupyter_workflows", "benchmarks", "notebooks") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("jupyter_workflows", "benchmarks", "chaos", "notebooks")
+    for path in (ROOT / folder).rglob("*.py")
 )
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST_FILE = 600
