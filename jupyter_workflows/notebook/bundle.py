@@ -1,0 +1,176 @@
+"""The bundle on disk: a package named by what it does, written whole or not at all."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..schema import Manifest, Segment
+from .items import Closure
+from .local_modules import LocalModules
+from .rendering import render
+
+# Hashed with the content: a change in what the files mean must give other names.
+FORMAT = "jupyter-workflows bundle 1"
+PREFIX = "jw_"
+NAME_DIGITS = 16
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFiles:
+    """A bundle that is on disk.
+
+    Attributes:
+        digest: SHA-256 over its content.
+        path: Its directory.
+        package: The name it is imported by.
+        is_new: Whether it was not there before.
+    """
+
+    digest: str
+    path: Path
+    package: str
+    manifest: Manifest
+    is_new: bool = True
+
+    @property
+    def behaviour_digest(self) -> str:
+        """SHA-256 over what it does: comments, docstrings and layout do not count."""
+        return self.manifest.behaviour_digest
+
+
+def write_bundle(closure: Closure, root: Path) -> BundleFiles:
+    """Writes a closure below `root` and returns where; the same content is written once.
+
+    The directory appears under its name when it is complete. Of a bundle that is there already, only the
+    manifest is brought up to date: it says which cells the lines come from now.
+    """
+    sources, segments = render(closure, LocalModules(closure.directory or Path()))
+    content = {path: text.encode() for path, text in sources.items()}
+    content |= {f"captured/{value.digest}.pickle": value.content for value in closure.captured}
+    digest = content_digest(content)
+    package = f"{PREFIX}{digest[:NAME_DIGITS]}"
+    manifest = manifest_of(closure, digest, package, sources, segments)
+    path = root / package
+    text = json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=1).encode() + b"\n"
+    is_new = not (path / MANIFEST).exists()
+    if is_new:
+        write_directory(path, {**content, MANIFEST: text})
+    elif (path / MANIFEST).read_bytes() != text:
+        replace_file(path / MANIFEST, text)
+    return BundleFiles(digest, path, package, manifest, is_new)
+
+
+def read_bundle(path: Path) -> BundleFiles:
+    """Reads a bundle back.
+
+    Raises:
+        OSError: A file is missing or can't be read.
+        ValueError: The content is not what the manifest says.
+    """
+    manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    files = [file for file in path.rglob("*") if file.is_file() and file.suffix in (".py", ".pickle")]
+    digest = content_digest({file.relative_to(path).as_posix(): file.read_bytes() for file in files})
+    if digest != manifest.digest:
+        raise ValueError(f"bundle {path.name} was changed after it was written: its digest is now {digest[:NAME_DIGITS]}")
+    return BundleFiles(digest, path, manifest.package, manifest, is_new=False)
+
+
+def content_digest(content: Mapping[str, bytes]) -> str:
+    """SHA-256 over paths and content, in the order of the paths."""
+    total = hashlib.sha256(FORMAT.encode())
+    for path in sorted(content):
+        total.update(f"\n{path}\n{len(content[path])}\n".encode())
+        total.update(content[path])
+    return total.hexdigest()
+
+
+def behaviour_digest(closure: Closure, sources: Mapping[str, str]) -> str:
+    """SHA-256 over the syntax trees: comments, docstrings and layout do not count."""
+    total = hashlib.sha256(FORMAT.encode())
+    for path in sorted(sources):
+        total.update(f"\n{path}\n{normalized(sources[path])}".encode())
+    for value in sorted(closure.captured, key=lambda value: value.name):
+        total.update(f"\n{value.name} {value.digest}".encode())
+    return total.hexdigest()
+
+
+def normalized(source: str) -> str:
+    """A module's syntax tree as text, without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            # A body may not be empty; `...` does what a docstring does.
+            node.body = (body or [])[1:] or [ast.Expr(ast.Constant(...))]
+    return ast.dump(tree)
+
+
+def manifest_of(
+    closure: Closure, digest: str, package: str, sources: Mapping[str, str], segments: list[Segment]
+) -> Manifest:
+    """The manifest of a closure."""
+    return Manifest(
+        digest=digest,
+        behaviour_digest=behaviour_digest(closure, sources),
+        package=package,
+        python=platform.python_version(),
+        workflows=list(closure.workflows),
+        activities=list(closure.activities),
+        segments=segments,
+        distributions=dict(closure.distributions),
+        local_modules={
+            module.name: hashlib.sha256(module.source.encode()).hexdigest() for module in closure.local_modules
+        },
+        captured={value.name: value.digest for value in closure.captured},
+        warnings=list(closure.warnings),
+    )
+
+
+def write_directory(path: Path, content: Mapping[str, bytes]) -> None:
+    """Writes files into a new directory that appears at `path` when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+    try:
+        for name, data in content.items():
+            file = temporary / name
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123 - a descriptor
+                stream.write(data)
+        settle(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Gives a complete directory its name; what somebody else put there in the meantime is the same."""
+    with contextlib.suppress(OSError):
+        temporary.rename(path)
+    if (path / MANIFEST).exists():
+        return
+    # Half a bundle of an earlier version or a crash: it goes away as a whole.
+    broken = path.with_name(f".old-{path.name}-{os.getpid()}")
+    with contextlib.suppress(OSError):
+        path.rename(broken)
+    temporary.rename(path)
+    shutil.rmtree(broken, ignore_errors=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replaces a file's content at once."""
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor
+        stream.write(data)
+    Path(name).replace(path)

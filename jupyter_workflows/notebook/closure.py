@@ -1,0 +1,206 @@
+"""What workflows need outside the notebook, or every reason why they can't have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..authoring import Workflow
+from ..errors import ClosureError
+from ..schema import BundledActivity, BundledWorkflow, Diagnostic
+from . import diagnostics as rules
+from .bindings import Defined, Imported
+from .cell_log import CellLog
+from .definitions import check_definition
+from .diagnostics import Findings
+from .distributions import versions
+from .gathering import Gathering
+from .items import Closure, Item
+from .live import function_of
+from .local_modules import LocalModules, ModuleUnreadable
+from .placement import ordered, place
+from .rendering import class_names
+from .roles import Roles
+from .signatures import parameters_schema, signature_text
+
+
+def resolve(
+    workflows: Sequence[str],
+    cells: CellLog,
+    namespace: Mapping[str, object],
+    *,
+    directory: Path,
+    capture: Sequence[str] = (),
+) -> Closure:
+    """Everything that some workflows need to run outside the notebook.
+
+    Args:
+        workflows: Names of the workflow functions; the workflows they await come with them.
+        cells: What was executed.
+        namespace: The kernel's live names.
+        directory: Where the notebook is: modules there are bundled too.
+        capture: Names of live values to store as pickles.
+
+    Raises:
+        ClosureError: They can't run outside the notebook; carries every reason.
+    """
+    closure, findings = examine(workflows, cells, namespace, directory=directory, capture=capture)
+    if closure is None:
+        raise ClosureError(", ".join(workflows), findings.errors)
+    return closure
+
+
+def lint(
+    workflows: Sequence[str],
+    cells: CellLog,
+    namespace: Mapping[str, object],
+    *,
+    directory: Path,
+    capture: Sequence[str] = (),
+) -> list[Diagnostic]:
+    """All errors and warnings of some workflows, in the order of cells and lines; takes what `resolve` takes."""
+    return examine(workflows, cells, namespace, directory=directory, capture=capture)[1].all
+
+
+def examine(
+    workflows: Sequence[str],
+    cells: CellLog,
+    namespace: Mapping[str, object],
+    *,
+    directory: Path,
+    capture: Sequence[str],
+) -> tuple[Closure | None, Findings]:
+    """The closure, if there is one, and all findings."""
+    gathering = Gathering(cells, namespace, capture)
+    roots = known_workflows(workflows, gathering)
+    gathering.gather(roots)
+    roles = Roles(gathering)
+    roles.assign(roots)
+    modules = LocalModules(directory)
+    copy_local_modules(gathering, modules)
+    for name in sorted(roles.workflows | roles.activities):
+        item = gathering.items.get(name)
+        if item and item.name == name:
+            check_definition(item, "workflow" if name in roles.workflows else "activity", gathering.findings)
+    if not roots or gathering.findings.errors:
+        return None, gathering.findings
+    return assemble(gathering, roles, modules, roots, directory), gathering.findings
+
+
+def known_workflows(names: Sequence[str], gathering: Gathering) -> list[str]:
+    """The names that are workflows; a finding for each that is not."""
+    known: list[str] = []
+    for name in names:
+        owner, _, last = name.rpartition(".")
+        if owner.endswith("<locals>"):
+            outer = owner.removesuffix(".<locals>")
+            gathering.findings.add(rules.NESTED_WORKFLOW, None, name=last, owner=f"{outer}()")
+        elif owner:
+            gathering.findings.add(rules.METHOD_WORKFLOW, None, name=last, owner=owner)
+        elif isinstance(gathering.names[name], Defined) and function_of(gathering.names.namespace[name]):
+            known.append(name)
+        else:
+            gathering.findings.add(rules.NO_WORKFLOW, None, name=name)
+    return known
+
+
+def copy_local_modules(gathering: Gathering, modules: LocalModules) -> None:
+    """Copies the modules next to the notebook that the closure imports, also inside its functions."""
+    wanted = {binding.dotted: binding.location for binding in gathering.imports.values()}
+    wanted |= {sub: binding.location for binding in gathering.imports.values() for sub in binding.submodules}
+    for item in gathering.items.values():
+        for name in item_imports(item):
+            wanted.setdefault(name, item.location)
+    for name, location in wanted.items():
+        if not modules.find(name.partition(".")[0]):
+            continue
+        try:
+            modules.add(name)
+        except ModuleUnreadable as error:
+            gathering.findings.add(rules.UNREADABLE_MODULE, location, module=error.module, reason=error.reason)
+
+
+def item_imports(item: Item) -> list[str]:
+    """The modules that a definition imports inside itself."""
+    from .local_modules import imported_modules
+
+    return list(imported_modules(item.node, [])) if item.verbatim and item.node is not None else []
+
+
+def assemble(
+    gathering: Gathering, roles: Roles, modules: LocalModules, roots: Sequence[str], directory: Path
+) -> Closure:
+    """The closure of what was gathered without a finding."""
+    place(gathering.items, roles.activities, roles.workflows)
+    items = tuple(ordered(gathering.items, roots))
+    promote(gathering, roles)
+    functions = [item.name for item in items if item.name in roles.workflows]
+    functions = sorted(functions, key=lambda name: (name not in roots, functions.index(name)))
+    taken = {name for item in items for name in item.names} | set(gathering.imports)
+    imported = {binding.module for binding in gathering.imports.values()}
+    imported |= {name for item in items for name in item_imports(item)}
+    return Closure(
+        items=items,
+        imports=gathering.imports,
+        workflows=tuple(bundled_workflow(gathering.items[name], roles) for name in functions),
+        activities=tuple(bundled_activities(gathering, roles)),
+        exports=class_names(functions, taken),
+        local_modules=modules.copied,
+        captured=tuple(gathering.captured),
+        distributions=versions(imported),
+        warnings=tuple(gathering.findings.warnings),
+        postponed=gathering.cells.future_annotations,
+        directory=directory,
+    )
+
+
+def promote(gathering: Gathering, roles: Roles) -> None:
+    """Adds `@activity` and `@workflow` where the user wrote none."""
+    for name in roles.activities | roles.workflows:
+        item = gathering.items.get(name)
+        if item is None or item.function is None or item.definition is None or roles.is_decorated(item):
+            continue
+        kind = "workflow" if name in roles.workflows else "activity"
+        if item.definition.statement.kind == "function":
+            item.above = item.definition.execution.cell.decorator or f"@{kind}"
+        else:
+            item.below = f"{name} = {kind}({name})"
+
+
+def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
+    """What the manifest says of a workflow."""
+    location, live = item.location, item.live
+    assert location is not None and item.function is not None
+    return BundledWorkflow(
+        name=live.name if isinstance(live, Workflow) else item.name,
+        function=item.name,
+        signature=signature_text(item.function),
+        description=live.description if isinstance(live, Workflow) else None,
+        parameters_schema=parameters_schema(item.name, live),
+        activities=roles.steps_of(item.name),
+        cell_id=location.cell_id,
+        cell_number=location.cell_number,
+        line=location.line,
+    )
+
+
+def bundled_activities(gathering: Gathering, roles: Roles) -> list[BundledActivity]:
+    """What the manifest says of each activity, sorted by name."""
+    found: list[BundledActivity] = []
+    for name in sorted(roles.activities):
+        item, binding = gathering.items.get(name), gathering.names[name.partition(".")[0]]
+        live = item.live if item else getattr(binding, "live", None)
+        location = item.location if item else binding.location if isinstance(binding, Imported) else None
+        function = function_of(live)
+        found.append(
+            BundledActivity(
+                name=getattr(live, "name", None) or name,
+                function=name,
+                signature=signature_text(item.function) if item and item.function else "(...)",
+                is_async=bool(function and function.__code__.co_flags & 0x80),
+                cell_id=location.cell_id if location else "",
+                cell_number=location.cell_number if location else None,
+                line=location.line if location else 1,
+            )
+        )
+    return found

@@ -1,0 +1,252 @@
+"""What workflow code must not do, because a worker replays it: clocks, chance, files, networks, threads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import diagnostics as rules
+from .cell_log import MUTATORS, root_name
+from .diagnostics import Rule
+from .effects import dotted
+from .scopes import FunctionNode, declared_global, own_nodes
+from .workflow_code import FunctionCode, full_name_of
+
+
+def _table(*rows: tuple[Rule, str]) -> dict[str, Rule]:
+    return {name: rule for rule, names in rows for name in names.split()}
+
+
+# Full names; a name stands for all below it.
+FORBIDDEN = _table(
+    (
+        rules.CLOCK,
+        "time.time time.time_ns time.monotonic time.monotonic_ns time.perf_counter time.perf_counter_ns "
+        "time.process_time time.process_time_ns time.thread_time time.localtime time.gmtime time.ctime time.asctime "
+        "time.strftime datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today datetime.date.today "
+        "pandas.Timestamp.now pandas.Timestamp.utcnow pandas.Timestamp.today arrow.now arrow.utcnow pendulum.now "
+        "pendulum.today timeit",
+    ),
+    (rules.WAIT, "time.sleep"),
+    (rules.RANDOM, "random numpy.random torch.rand torch.randn torch.randint torch.randperm secrets faker"),
+    (rules.UNIQUE, "uuid.uuid1 uuid.uuid4 uuid.uuid6 uuid.uuid7 uuid.getnode os.urandom tempfile builtins.id"),
+    (
+        rules.ENVIRONMENT,
+        "os.environ os.environb os.getenv os.getcwd os.getpid os.getppid os.getlogin os.uname os.cpu_count "
+        "os.getloadavg os.putenv os.setenv os.chdir platform socket.gethostname getpass.getuser pathlib.Path.cwd "
+        "pathlib.Path.home sys.argv psutil resource locale.getlocale dotenv",
+    ),
+    (
+        rules.FILES,
+        "builtins.open io.open os.listdir os.scandir os.walk os.mkdir os.makedirs os.remove os.unlink os.rename "
+        "os.replace os.rmdir os.stat os.open os.path.exists os.path.isfile os.path.isdir os.path.getsize "
+        "os.path.getmtime shutil glob sqlite3 shelve dbm fileinput zipfile tarfile pandas.read_csv pandas.read_parquet "
+        "pandas.read_json pandas.read_excel pandas.read_sql pandas.read_pickle pandas.read_feather pandas.read_html "
+        "numpy.load numpy.save numpy.savez numpy.loadtxt numpy.savetxt numpy.genfromtxt numpy.fromfile joblib.load "
+        "joblib.dump pickle.load pickle.dump json.load json.dump aiofiles duckdb polars.read_csv polars.read_parquet",
+    ),
+    (
+        rules.NETWORK,
+        "requests httpx aiohttp urllib.request urllib3 http.client socket ssl smtplib ftplib imaplib poplib telnetlib "
+        "xmlrpc.client boto3 botocore psycopg psycopg2 asyncpg pymysql mysql pymongo redis sqlalchemy kafka paramiko "
+        "grpc websockets openai anthropic mistralai google.cloud google.genai litellm cohere slack_sdk "
+        "asyncio.open_connection asyncio.start_server asyncio.open_unix_connection temporalio.client webbrowser",
+    ),
+    (
+        rules.PROCESSES,
+        "subprocess os.system os.popen os.fork os.exec os.execv os.execvp os.spawnv os.posix_spawn os.kill pty "
+        "asyncio.create_subprocess_exec asyncio.create_subprocess_shell signal",
+    ),
+    (
+        rules.THREADS,
+        "threading multiprocessing concurrent.futures queue _thread asyncio.to_thread asyncio.run asyncio.new_event_loop "
+        "asyncio.set_event_loop asyncio.run_coroutine_threadsafe asyncio.Runner joblib.Parallel nest_asyncio",
+    ),
+    (rules.INPUT, "builtins.input builtins.breakpoint getpass.getpass pdb"),
+    (rules.PRINT, "builtins.print"),
+    (rules.HASH, "builtins.hash"),
+)
+# Parts of what is forbidden above that do no harm.
+ALLOWED = frozenset(
+    "random.Random numpy.random.default_rng numpy.random.RandomState numpy.random.Generator numpy.random.SeedSequence "
+    "sqlite3.Row tempfile.gettempprefix urllib3.exceptions socket.AF_INET faker.exceptions secrets.compare_digest "
+    "queue.Empty queue.Full concurrent.futures.TimeoutError signal.Signals".split()
+)
+SEEDED = frozenset("random.Random numpy.random.default_rng numpy.random.RandomState numpy.random.SeedSequence".split())
+# Methods that reach a file or a thread whatever they are called on.
+FORBIDDEN_METHODS = {
+    **dict.fromkeys(
+        "read_text read_bytes write_text write_bytes iterdir rglob mkdir rmdir unlink touch is_file is_dir to_csv "
+        "to_parquet to_excel to_pickle to_sql savefig".split(),
+        rules.FILES,
+    ),
+    "run_in_executor": rules.THREADS,
+    "run_until_complete": rules.THREADS,
+}
+PATH_METHODS = frozenset("open exists stat glob resolve samefile rename replace symlink_to chmod owner lstat".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a function does that a replay can't repeat."""
+
+    rule: Rule
+    node: ast.AST
+    name: str
+
+
+def findings(code: FunctionCode) -> Iterator[Finding]:
+    """All that a function of workflow code does that a replay can't repeat."""
+    node = code.node
+    # In `random.choice` the whole is judged, not `random` alone; types in annotations call nothing.
+    skipped = annotation_nodes(node) | {id(part.value) for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    for part in ast.walk(node):
+        yield from node_findings(code, part, judged=id(part) not in skipped)
+    yield from state_findings(code)
+    yield from set_findings(code)
+
+
+def annotation_nodes(node: ast.AST) -> set[int]:
+    """The nodes that stand in annotations and `except` clauses: they name types and call nothing."""
+    found: set[int] = set()
+    for part in ast.walk(node):
+        types = [getattr(part, "annotation", None), getattr(part, "returns", None)]
+        if isinstance(part, ast.ExceptHandler):
+            types.append(part.type)
+        for annotation in filter(None, types):
+            found.update(id(inner) for inner in ast.walk(annotation))
+    return found
+
+
+def node_findings(code: FunctionCode, node: ast.AST, *, judged: bool) -> Iterator[Finding]:
+    """What one node does."""
+    if isinstance(node, ast.Attribute | ast.Name):
+        full = code.full_name(node) if judged and isinstance(node.ctx, ast.Load) else None
+        found = forbidden(full) if full else None
+        if full and found:
+            yield Finding(found, node, dotted(node) or full)
+    elif isinstance(node, ast.Call):
+        yield from call_findings(code, node)
+
+
+def call_findings(code: FunctionCode, node: ast.Call) -> Iterator[Finding]:
+    """What one call does that its name alone does not tell."""
+    full = code.full_name(node.func)
+    if full in SEEDED and not node.args and not node.keywords:
+        yield Finding(rules.RANDOM, node, f"{dotted(node.func)}() without a seed")
+    if full is None and isinstance(node.func, ast.Attribute):
+        method = node.func.attr
+        rule = FORBIDDEN_METHODS.get(method)
+        if rule is None and method in PATH_METHODS and is_path(code, node.func.value):
+            rule = rules.FILES
+        if rule:
+            yield Finding(rule, node, f".{method}()")
+
+
+def forbidden(full: str) -> Rule | None:
+    """The rule that a full name breaks, by itself or as a part of what is forbidden."""
+    parts = full.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in ALLOWED:
+            return None
+        if prefix in FORBIDDEN:
+            # Classes and constants of a module, such as its exceptions, are only names.
+            return None if length < len(parts) and is_error_name(parts[-1]) else FORBIDDEN[prefix]
+    return None
+
+
+def is_error_name(name: str) -> bool:
+    """Whether a name is an exception's by custom."""
+    return name.endswith(("Error", "Exception", "Timeout", "Warning", "Expired"))
+
+
+def is_path(code: FunctionCode, node: ast.expr) -> bool:
+    """Whether an expression is a path: `Path(...)`, something divided, or a variable given one."""
+    if isinstance(node, ast.Call):
+        return code.full_name(node.func) in ("pathlib.Path", "pathlib.PosixPath")
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return is_path(code, node.left)
+    if isinstance(node, ast.Name):
+        if code.is_global(node):
+            return "Path" in type(code.names.namespace.get(node.id)).__name__
+        assigned = (part for part in ast.walk(code.node) if isinstance(part, ast.Assign))
+        return any(
+            isinstance(target, ast.Name) and target.id == node.id and is_path(code, part.value)
+            for part in assigned
+            for target in part.targets
+            if not isinstance(part.value, ast.Name)
+        )
+    return False
+
+
+def state_findings(code: FunctionCode) -> Iterator[Finding]:
+    """Assignments to globals and changes of the notebook's values."""
+    body = code.node.body if isinstance(code.node.body, list) else [code.node.body]
+    for function in [code.node, *(part for part in ast.walk(code.node) if isinstance(part, FunctionNode))]:
+        inner = function.body if isinstance(function.body, list) else [function.body]
+        if declared_global(inner):
+            node = next(part for part in own_nodes(inner) if isinstance(part, ast.Global))
+            yield Finding(rules.GLOBAL, node, ", ".join(node.names))
+    for statement in body:
+        for part in ast.walk(statement):
+            name = changed_global(code, part)
+            if name:
+                yield Finding(rules.SHARED_STATE, part, name)
+
+
+def changed_global(code: FunctionCode, node: ast.AST) -> str | None:
+    """The notebook's value that a node changes in place."""
+    target: ast.AST | None = None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+        target = node.func.value
+    elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        target = node
+    root = target
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        root = root.value
+    if not isinstance(root, ast.Name) or not code.is_global(root) or root_name(root) is None:
+        return None
+    # A module's or a library's function called `update` or `add` changes nothing of the notebook's.
+    return None if full_name_of(code.names, root.id) else root.id
+
+
+def set_findings(code: FunctionCode) -> Iterator[Finding]:
+    """Loops whose order is a set's."""
+    sets = set_variables(code)
+    for part in ast.walk(code.node):
+        iterated = part.iter if isinstance(part, ast.For | ast.comprehension) else ordered_argument(code, part)
+        if iterated is not None and is_set(code, iterated, sets):
+            yield Finding(rules.SET_ORDER, iterated, "set")
+
+
+def ordered_argument(code: FunctionCode, node: ast.AST) -> ast.expr | None:
+    """What a call turns into a sequence."""
+    if isinstance(node, ast.Call) and node.args and code.full_name(node.func) in ("builtins.list", "builtins.tuple"):
+        return node.args[0]
+    return None
+
+
+def is_set(code: FunctionCode, node: ast.expr, variables: set[str]) -> bool:
+    """Whether an expression is a set."""
+    if isinstance(node, ast.Set | ast.SetComp):
+        return True
+    if isinstance(node, ast.Call):
+        return code.full_name(node.func) in ("builtins.set", "builtins.frozenset")
+    if isinstance(node, ast.Name):
+        if code.is_global(node):
+            return isinstance(code.names.namespace.get(node.id), set | frozenset)
+        return node.id in variables
+    return False
+
+
+def set_variables(code: FunctionCode) -> set[str]:
+    """The variables that are only ever given sets."""
+    given: dict[str, list[bool]] = {}
+    for part in ast.walk(code.node):
+        if isinstance(part, ast.Assign):
+            for target in part.targets:
+                if isinstance(target, ast.Name):
+                    given.setdefault(target.id, []).append(is_set(code, part.value, set()))
+    return {name for name, sets in given.items() if all(sets)}
