@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ def read_manifest(bundles: Path, digest: str) -> Manifest | None:
 
 
 @contextmanager
-def in_our_words(access: RunAccess, run_id: str = "") -> Iterator[None]:
+def in_our_words(access: RunAccess, run_id: str = "") -> Generator[None]:
     """Turns Temporal's errors into ours.
 
     Args:

@@ -84,7 +84,7 @@ class RunList(list[Run[Any]]):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
-        from .tables import render_runs
+        from .static_html import render_runs
 
         return {"text/plain": runs_text(self.records), "text/html": render_runs(self.records)}
 
@@ -100,7 +100,7 @@ class Inbox(list[schema.Approval]):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
-        from .tables import render_inbox
+        from .static_html import render_inbox
 
         return {"text/plain": inbox_text(self), "text/html": render_inbox(self)}
 

@@ -206,7 +206,8 @@ async def send(reader: RunReader, decision: Decision) -> None:
     handle = reader.access.client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
     try:
         async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
-            await handle.execute_update(DECIDE, decision.model_dump(mode="json"), id=decision.nonce)
+            sent = decision.model_dump(mode="json")
+            await handle.execute_update(DECIDE, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
     except WorkflowUpdateFailedError as error:
         raise refusal(error, decision) from None
     except TimeoutError:

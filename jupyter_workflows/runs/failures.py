@@ -155,4 +155,12 @@ def exception_of(status: str, run_id: str, failure: Failure | None, reason: str 
     if status == "timed_out":
         return WorkflowTimedOut(f"the time of run {run_id} was over{given}", run_id=run_id, failure=failure)
     message = failure_message(run_id, failure) if failure else f"run {run_id} failed"
-    return WorkflowFailed(message, run_id=run_id, failure=failure)
+    return WorkflowFailed(message, run_id=run_id, failure=naming_the_step(failure) if failure else None)
+
+
+def naming_the_step(failure: Failure) -> Failure:
+    """The failure for `WorkflowFailed`: of the step where the run only passed it on, else with the step's id."""
+    step = failed_step(failure)
+    if step is None or step is failure:
+        return failure
+    return step if says_the_same(failure, step) else failure.model_copy(update={"step": step.step})

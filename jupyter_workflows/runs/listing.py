@@ -211,7 +211,7 @@ def since_of(value: object) -> datetime | timedelta | None:
         JupyterWorkflowsError: It is none of them.
     """
     if value is None or isinstance(value, (datetime, timedelta)):
-        return cast("datetime | timedelta | None", value)
+        return value
     try:
         return datetime.fromisoformat(cast("str", value))
     except (TypeError, ValueError):

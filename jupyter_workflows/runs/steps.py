@@ -107,7 +107,7 @@ def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation]) ->
     elif draft.failure is not None:
         known["failure"] = read_failure(draft.failure, decode).model_copy(update={"step": draft.id})
     # Every field was made here: validating them again would be half the cost of a long history.
-    return Step.model_construct(**{"attempts": [], "failure": None, "heartbeat": None, "approval": None} | known)
+    return Step.model_construct(None, **{"attempts": [], "failure": None, "heartbeat": None, "approval": None} | known)
 
 
 def text_of(payload: Payload | None, decode: Decode) -> str | None:

@@ -99,7 +99,7 @@ def put(text: str, pieces: list[str], room: list[int]) -> None:
 def scalar(value: object, limit: int) -> str:
     """A value that is neither mapping nor sequence, as text."""
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[cast("bool | None", value)]
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
         return f'"{value[:limit]}"' if len(value) <= limit else f'"{value[:limit]}…"'
     if isinstance(value, (bytes, bytearray)):

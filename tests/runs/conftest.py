@@ -11,13 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
@@ -45,7 +43,7 @@ FLAGS = [
     "--dynamic-config-value=frontend.WorkflowPauseEnabled=true",
 ]
 CELLS = {"models": 1, "activities": 2, "workflows": 3}
-# Lines above a module's own code: the common head and the imports of the modules before.
+# The head and the imports of the modules before stand above a module's own code.
 LINES_ABOVE = {name: HEAD.count("\n") + number for number, name in enumerate(CELLS)}
 
 

@@ -1,0 +1,184 @@
+"""Steps as a table with a timeline of inline SVG, and their inputs and outputs below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, cast
+
+from ..schema import Approval, Failure, Step
+from .elements import VALUE_LENGTH, icon, line, moment, value_text
+from .style import TONES
+from .text import SHOWN_STEPS, count_words, status_words, step_words
+from .timescale import Timescale
+from .untrusted import human_seconds, one_line, preview
+
+SHOWN_VALUES = 40
+
+
+def step_grid(steps: Sequence[Step], scale: Timescale, end: datetime) -> str:
+    """The steps as rows: name, bar, duration; of very many, the first and the last."""
+    if not steps:
+        return '<div class="jw-empty">no steps yet</div>'
+    head_count = SHOWN_STEPS // 4
+    if len(steps) > SHOWN_STEPS:
+        rest = steps[head_count - SHOWN_STEPS :]
+        left_out = count_words(len(steps) - SHOWN_STEPS, "more step")
+        middle = f'<tr><td colspan="3" class="jw-muted">⋮ {left_out} between</td></tr>'
+        rows = f"{step_rows(steps[:head_count], scale, end)}{middle}{step_rows(rest, scale, end)}"
+    else:
+        rows = step_rows(steps, scale, end)
+    return (
+        '<table class="jw-grid"><thead><tr><th style="width:34%">step</th>'
+        f'<th>{axis(scale)}</th><th class="jw-took" style="width:17%">took</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def step_rows(steps: Iterable[Step], scale: Timescale, end: datetime) -> str:
+    """The rows of some steps."""
+    return "".join(step_row(step, scale, end) for step in steps)
+
+
+def step_row(step: Step, scale: Timescale, end: datetime) -> str:
+    """One step, and below it what is worth saying about it."""
+    status = step.approval.status if step.approval and step.status == "completed" else step.status
+    name, dash, number = one_line(step.id, 80).rpartition("-")
+    shown = f'{escape(name)}<span class="jw-muted">{dash}{escape(number)}</span>' if name else escape(number)
+    tries = f' <span class="jw-tag">{step.attempt} attempts</span>' if step.attempt > 1 else ""
+    took = human_seconds(step.seconds if step.finished_at else (end - step.scheduled_at).total_seconds())
+    words = (
+        escape(took) if step.finished_at and step.kind != "signal" else f'<span class="jw-muted">{escape(took)}…</span>'
+    )
+    if step.kind == "signal":
+        words = ""
+    row = (
+        f'<tr><td class="jw-name">{icon(status)} <span class="jw-any" title="{escape(status_words(status))}">{shown}'
+        f'</span></td><td>{bars(step, scale, end)}</td><td class="jw-took">{tries} {words}</td></tr>'
+    )
+    more = remark(step, end)
+    return f'{row}<tr class="jw-more"><td colspan="3"><div>{more}</div></td></tr>' if more else row
+
+
+def remark(step: Step, now: datetime) -> str:
+    """What is said below a step's row; empty for most."""
+    if step.approval:
+        return approval_remark(step.approval)
+    if step.failure is not None:
+        return failure_line(step.failure, step)
+    if step.status in ("running", "retrying", "waiting") or (step.kind == "timer" and step.summary):
+        said = step_words(step, now) if step.status != "completed" else ""
+        summary = f"{line(step.summary, 100)} " if step.summary else ""
+        return f'<span class="jw-muted jw-any">{summary}{escape(said)}</span>'
+    if step.kind == "child" and step.child_run:
+        return f'<span class="jw-muted jw-mono jw-any">{line(step.child_run)}</span>'
+    return f'<span class="jw-muted jw-any">{line(step.summary, 120)}</span>' if step.summary else ""
+
+
+def failure_line(failure: Failure, step: Step) -> str:
+    """A step's error on a line, with cell and line."""
+    where = f' <span class="jw-muted">{line(failure.location)}</span>' if failure.location else ""
+    after = "" if step.status != "retrying" else f' <span class="jw-muted">{escape(step_words_short(step))}</span>'
+    return (
+        f'<span class="jw-any"><b class="jw-mono">{line(failure.type, 80)}</b> {line(failure.message, 300)}</span>'
+        f"{where}{after}"
+    )
+
+
+def step_words_short(step: Step) -> str:
+    """When a failed step is tried again."""
+    due = f" at {step.due_at.astimezone(UTC):%H:%M:%S} UTC" if step.due_at else ""
+    return f"attempt {step.attempt + 1} follows{due}"
+
+
+def approval_remark(approval: Approval) -> str:
+    """Question and answer of an approval, in short."""
+    question = f'<span class="jw-said">{line(approval.message, 200)}</span>'
+    if approval.status == "open":
+        return question
+    if approval.status == "timed_out":
+        meaning = {"approve": "counts as approved", "reject": "counts as rejected", "raise": "the run failed"}
+        return f'{question} <span class="jw-muted">— nobody decided in time: {meaning[approval.on_timeout]}</span>'
+    edits = f" with {count_words(len(approval.edits), 'edit')}" if approval.edits else ""
+    said = f" “{line(approval.comment, 200)}”" if approval.comment else ""
+    return (
+        f'{question} <span class="jw-muted">— {escape(approval.status)} by</span> '
+        f'<span class="jw-any">{line(approval.by, 80)}</span><span class="jw-muted">{edits}, '
+        f'{moment(approval.decided_at)}</span><span class="jw-any">{said}</span>'
+    )
+
+
+def bars(step: Step, scale: Timescale, end: datetime) -> str:
+    """A step on the time line: waiting for a worker, failed attempts, work."""
+    finished = step.finished_at or end
+    left, right = scale.position(step.scheduled_at), scale.position(finished)
+    tone = TONES.get(step.approval.status if step.approval and step.approval.status != "open" else step.status, "off")
+    gaps = "".join(rect("jw-gap", fold.left, fold.width, (0, 16, 0)) for fold in scale.folds)
+    if step.kind in ("approval", "timer"):
+        drawn = rect("jw-held", left, right - left, (5, 6, 3))
+    elif step.kind == "signal":
+        drawn = f'<circle class="jw-bar" cx="{left:.2f}%" cy="8" r="4" fill="currentColor"/>'
+    else:
+        drawn = work_bars(step, scale, left, right)
+    label = f"{status_words(step.status)}, {human_seconds((finished - step.scheduled_at).total_seconds())}"
+    return f'<svg class="jw-bars jw-{tone}" role="img" aria-label="{escape(label)}">{gaps}{drawn}</svg>'
+
+
+def work_bars(step: Step, scale: Timescale, left: float, right: float) -> str:
+    """The bars of an activity or a child run."""
+    begun = max(left, scale.position(step.started_at)) if step.started_at else left
+    if step.status == "scheduled":
+        return rect("jw-queue", left, right - left, (7, 2, 1))
+    tried = rect("jw-again", left, begun - left, (6, 4, 2)) if step.attempt > 1 else ""
+    queued = rect("jw-queue", left, begun - left, (7, 2, 1)) if not tried and begun - left > 0.3 else ""
+    return f"{tried}{queued}{rect('jw-bar', begun, right - begun, (3, 10, 3))}"
+
+
+def rect(name: str, left: float, width: float, shape: tuple[int, int, int]) -> str:
+    """A bar, never too thin to see.
+
+    Args:
+        name: Its CSS class.
+        left: Where it begins, in percent.
+        width: How long it is, in percent.
+        shape: Its top, height and corner radius in pixels.
+    """
+    wide = max(width, 0.6)
+    start = min(left, 100 - wide)
+    top, height, radius = shape
+    return f'<rect class="{name}" x="{start:.2f}%" width="{wide:.2f}%" y="{top}" height="{height}" rx="{radius}"/>'
+
+
+def axis(scale: Timescale) -> str:
+    """The labels over the time line."""
+    ticks = scale.ticks()
+    marks = [f'<span style="left:{position:.1f}%">{escape(label)}</span>' for position, label in ticks[:-1]]
+    position, label = ticks[-1]
+    last = f'<span class="jw-last" style="left:{position:.1f}%">{escape(label)}</span>'
+    return f'<div class="jw-axis">{"".join(marks)}{last}</div>'
+
+
+def values_table(steps: Sequence[Step]) -> str:
+    """Inputs and outputs of the steps, folded."""
+    told = [step for step in steps if step.kind in ("activity", "child", "signal")][-SHOWN_VALUES:]
+    if not told:
+        return ""
+    rows = "".join(
+        f'<tr><td class="jw-any">{line(step.id, 60)}</td><td class="jw-mono jw-any">{inputs(step)}</td>'
+        f'<td class="jw-mono jw-any">{value_text(step.output) if step.status == "completed" else ""}</td></tr>'
+        for step in told
+    )
+    header = '<tr><th style="width:24%">step</th><th>input</th><th>output</th></tr>'
+    table = f'<table class="jw-grid jw-rows"><thead>{header}</thead><tbody>{rows}</tbody></table>'
+    return f"<details><summary>inputs and outputs</summary>{table}</details>"
+
+
+def inputs(step: Step) -> str:
+    """A step's arguments, escaped."""
+    given: object = step.input
+    if not isinstance(given, list):
+        return value_text(given) if given is not None else ""
+    values = cast("list[Any]", given)
+    shown = ", ".join(preview(value, VALUE_LENGTH // 2) for value in values[:8])
+    return escape(one_line(shown, VALUE_LENGTH))
