@@ -124,4 +124,6 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None 
         ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
+        # Temporal's default hashes the code of every loaded module: 0.2 s, and seconds where pandas is loaded.
+        build_id=bundle.manifest.digest[:16],
     )
