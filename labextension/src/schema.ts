@@ -1,0 +1,311 @@
+/* Generated from jupyter_workflows/schema.py: `npm run schema`. Do not edit.
+ * A value of type `unknown` came from a workflow and is hostile wherever it is shown. */
+
+/**
+ * A question to a person inside a run, and its answer once there is one.
+ */
+export interface Approval {
+  id: string;
+  message: string;
+  assignee: string | null;
+  opened_at: string;
+  due_at: string | null;
+  on_timeout: "reject" | "approve" | "raise";
+  /**
+   * JSON Schema of the form to fill in
+   */
+  form_schema: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * The value a reviewer may edit
+   */
+  editable: unknown;
+  has_editable: boolean;
+  /**
+   * Hash of all of the above: what a reviewer is shown
+   */
+  content_hash: string;
+  status: "open" | "approved" | "rejected" | "timed_out";
+  by: string | null;
+  comment: string | null;
+  decided_at: string | null;
+  form: {
+    [k: string]: unknown;
+  } | null;
+  value: unknown;
+  edits: Edit[];
+  workflow_id: string | null;
+  run_id: string | null;
+  workflow: string | null;
+  location: CellLocation | null;
+}
+/**
+ * One change a reviewer made to an editable value.
+ */
+export interface Edit {
+  /**
+   * JSON pointer (RFC 6901) of what was changed
+   */
+  path: string;
+  before: unknown;
+  after: unknown;
+}
+/**
+ * A place in the notebook: a cell as the user knows it, and a line of it.
+ */
+export interface CellLocation {
+  /**
+   * The notebook's own id of the cell
+   */
+  cell_id: string;
+  /**
+   * The cell's execution count, as in `In [7]`
+   */
+  cell_number: number | null;
+  /**
+   * Line in the cell, the first is 1
+   */
+  line: number;
+  /**
+   * Column in the line, the first is 1
+   */
+  column: number | null;
+  /**
+   * The text of the line
+   */
+  source_line: string | null;
+}
+/**
+ * One try of a step.
+ */
+export interface Attempt {
+  number: number;
+  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * Identity of the worker that ran it
+   */
+  worker: string | null;
+  failure: Failure | null;
+}
+/**
+ * Why a step or a run failed, outermost first; `cause` leads to the root.
+ */
+export interface Failure {
+  /**
+   * Class name of the exception
+   */
+  type: string;
+  message: string;
+  /**
+   * Id of the step that failed
+   */
+  step: string | null;
+  attempts: number | null;
+  location: CellLocation | null;
+  /**
+   * The user's frames only, as text
+   */
+  traceback: string | null;
+  cause: Failure | null;
+}
+/**
+ * An activity of a bundle.
+ */
+export interface BundledActivity {
+  name: string;
+  function: string;
+  signature: string;
+  is_async: boolean;
+  cell_id: string;
+  cell_number: number | null;
+  line: number;
+}
+/**
+ * A workflow of a bundle, with what its card shows.
+ */
+export interface BundledWorkflow {
+  name: string;
+  function: string;
+  signature: string;
+  description: string | null;
+  parameters_schema: {
+    [k: string]: unknown;
+  };
+  /**
+   * Functions it awaits, in source order
+   */
+  activities: string[];
+  cell_id: string;
+  cell_number: number | null;
+  line: number;
+}
+/**
+ * What a reviewer says to one approval: the payload of the update `decide`.
+ *
+ * `signature` covers all other fields in canonical JSON; see `security.identity`.
+ */
+export interface Decision {
+  workflow_id: string;
+  run_id: string;
+  /**
+   * Id of the one approval this decides
+   */
+  approval: string;
+  /**
+   * Hash of what the reviewer was shown
+   */
+  content_hash: string;
+  verdict: "approve" | "reject";
+  reviewer: string;
+  comment: string | null;
+  form: {
+    [k: string]: unknown;
+  } | null;
+  value: unknown;
+  /**
+   * Whether `value` was given by the reviewer
+   */
+  edited: boolean;
+  issued_at: string;
+  expires_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+}
+/**
+ * One reason why a workflow can't be bundled, or will not do what it seems to.
+ */
+export interface Diagnostic {
+  /**
+   * `JW...`, documented in the reference
+   */
+  code: string;
+  severity: "error" | "warning";
+  /**
+   * What is wrong, with the name or value
+   */
+  message: string;
+  /**
+   * What to do about it
+   */
+  remedy: string;
+  location: CellLocation | null;
+}
+/**
+ * `manifest.json` of a bundle.
+ */
+export interface Manifest {
+  format: 1;
+  /**
+   * SHA-256 over what can change behaviour; names the bundle
+   */
+  digest: string;
+  /**
+   * SHA-256 over the syntax tree: comments and layout do not count
+   */
+  behaviour_digest: string;
+  package: string;
+  python: string;
+  workflows: BundledWorkflow[];
+  activities: BundledActivity[];
+  segments: Segment[];
+  /**
+   * Distribution name to version, of what is imported
+   */
+  distributions: {
+    [k: string]: string;
+  };
+  /**
+   * Notebook-local module to SHA-256 of its source
+   */
+  local_modules: {
+    [k: string]: string;
+  };
+  /**
+   * Captured name to SHA-256 of its pickle
+   */
+  captured: {
+    [k: string]: string;
+  };
+  warnings: Diagnostic[];
+}
+/**
+ * Which lines of a bundle's module came from which cell.
+ */
+export interface Segment {
+  module: "models" | "activities" | "workflows";
+  /**
+   * The name this segment defines
+   */
+  name: string;
+  start_line: number;
+  end_line: number;
+  cell_id: string;
+  cell_number: number | null;
+  /**
+   * Line of the cell that `start_line` came from
+   */
+  cell_line: number;
+}
+/**
+ * One workflow execution, as a list shows it.
+ */
+export interface Run {
+  /**
+   * Temporal's workflow id
+   */
+  id: string;
+  run_id: string;
+  workflow: string;
+  status: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "continued_as_new";
+  started_at: string;
+  closed_at: string | null;
+  /**
+   * Digest of the bundle it started on
+   */
+  bundle: string | null;
+  notebook: string | null;
+  starter: string | null;
+  open_approvals: number;
+  history_events: number | null;
+}
+/**
+ * One activity, approval, timer or child run in a run.
+ */
+export interface Step {
+  /**
+   * Stable in the run: `<name>-<n>`
+   */
+  id: string;
+  name: string;
+  kind: "activity" | "approval" | "timer" | "child" | "signal";
+  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
+  attempts: Attempt[];
+  scheduled_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * When a timer fires, an approval ends or a retry starts
+   */
+  due_at: string | null;
+  input: unknown;
+  output: unknown;
+  failure: Failure | null;
+  /**
+   * What the step last reported
+   */
+  heartbeat: unknown;
+  summary: string | null;
+  /**
+   * Where the step's function is defined
+   */
+  location: CellLocation | null;
+  approval: Approval | null;
+  /**
+   * Workflow id of the child run
+   */
+  child_run: string | null;
+}
