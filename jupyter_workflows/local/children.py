@@ -96,7 +96,7 @@ class Backoff:
     The first restart is immediate; a child that keeps dying is started ever more rarely, up to `longest_seconds`.
     """
 
-    def __init__(self, *, longest_seconds: float = 5.0, healthy_seconds: float = 20.0) -> None:
+    def __init__(self, *, longest_seconds: float = 5.0, healthy_seconds: float = 2.0) -> None:
         self._longest = longest_seconds
         self._healthy = healthy_seconds
         self._failures = 0

@@ -1,8 +1,8 @@
 """What a dead worker host left behind is given back to Temporal at once, so that its successor goes on without waiting.
 
 Temporal notices a dead worker by timeouts: a second for the sticky queue, the heartbeat timeout for a step. The
-successor knows better: the supervisor has seen the process end. Its steps are failed with `WorkerDied`, which counts as
-an attempt, as the timeout would have.
+successor knows better: the supervisor has seen the process end. Its steps are failed with `WorkerDied`. That takes none of
+the attempts their retry policy gives them, until a step has seen so many deaths that it may be their cause.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio.api.common.v1 import WorkflowExecution
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.activity.v1 import ActivityOptions
+from temporalio.api.common.v1 import RetryPolicy, WorkflowExecution
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     ListWorkflowExecutionsRequest,
     ResetStickyTaskQueueRequest,
+    UpdateActivityOptionsRequest,
 )
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.exceptions import ApplicationError
@@ -28,6 +31,8 @@ from temporalio.service import RPCError
 AT_ONCE = 16
 RETRY_DELAY = timedelta(milliseconds=1)
 """Zero would mean the retry policy's own interval."""
+FORGIVEN_DEATHS = 5
+"""A step that takes all memory, or crashes the interpreter, kills every worker that runs it: it must fail in the end."""
 _IDENTITY = re.compile(r"jw-(?P<key>[0-9a-f]+)-(?P<epoch>[0-9a-f]+)\.(?P<number>[0-9]+)")
 
 
@@ -123,8 +128,27 @@ async def _fail(client: Client, run: WorkflowExecution, step: PendingActivityInf
         f"the worker process died during attempt {step.attempt}", type="WorkerDied", next_retry_delay=RETRY_DELAY
     )
     try:
+        await _forgive(client, run, step)
         await handle.fail(died)
     except (RPCError, AsyncActivityCancelledError):
         # Its timeout was faster.
         return 0
     return 1
+
+
+async def _forgive(client: Client, run: WorkflowExecution, step: PendingActivityInfo) -> None:
+    """Give a step one more attempt, in place of the one that its worker's death took.
+
+    A step that may run once only stays so, and one without a limit needs none.
+    """
+    if step.maximum_attempts <= 1 or step.attempt > FORGIVEN_DEATHS:
+        return
+    await client.workflow_service.update_activity_options(
+        UpdateActivityOptionsRequest(
+            namespace=client.namespace,
+            execution=run,
+            id=step.activity_id,
+            activity_options=ActivityOptions(retry_policy=RetryPolicy(maximum_attempts=step.maximum_attempts + 1)),
+            update_mask=FieldMask(paths=["retry_policy.maximum_attempts"]),
+        )
+    )

@@ -149,6 +149,7 @@ class HostTable:
         if self._spare is None and self._spare_spec and not self._stopping:
             with suppress(OSError):
                 self._spare = self._new_process(self._spare_spec)
+                self._spare.notify({"op": "connect", **self._server()})
 
     def _new_process(self, spec: HostSpec) -> HostProcess:
         return HostProcess(self._loop, spec, self._home.logs / "hosts.log", nothing)
@@ -297,9 +298,7 @@ class HostTable:
                 "op": "adopt",
                 "spec": host.spec.message(),
                 "identity": host.identity,
-                "address": self.address,
-                "namespace": NAMESPACE,
-                "home": [str(self._home.data), str(self._home.runtime)],
+                **self._server(),
                 "bundles": host.bundles,
                 "dead": self._dead[-200:],
                 "leases": len(host.leases),
@@ -307,6 +306,10 @@ class HostTable:
                 "log": str(self._home.logs / f"host-{host.spec.key}.log"),
             }
         )
+
+    def _server(self) -> Message:
+        places = [str(self._home.data), str(self._home.runtime)]
+        return {"address": self.address, "namespace": NAMESPACE, "home": places}
 
     def _on_death(self, host: Host, process: HostProcess) -> None:
         lived = process.child.seconds

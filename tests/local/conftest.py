@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 
 from jupyter_workflows.connection import LoopThread, Settings, connect
+from jupyter_workflows.errors import ConnectionFailed
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.specs import HostSpec
@@ -113,6 +115,17 @@ class Runs:
     def client(self) -> Client:
         settings = Settings(self.runtime.address, self.runtime.namespace)
         return self.loop.run(connect(settings, home=self.runtime.home))
+
+    def client_when_up(self, seconds: float = 10.0) -> Client:
+        """A client as soon as the server takes connections again."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.client()
+            except ConnectionFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def load(self) -> None:
         self.runtime.load_bundle(self.spec, self.bundle)
