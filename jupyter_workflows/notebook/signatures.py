@@ -14,7 +14,15 @@ from collections import abc
 from collections.abc import Iterator
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+    TypeAdapter,
+    create_model,
+)
 
 from .live import function_of
 from .scopes import FunctionNode
@@ -114,9 +122,12 @@ def parameters_schema(name: str, value: object) -> dict[str, Any]:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return {}
         default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (hints.get(parameter.name, Any), default)
+        # An alias, because a parameter may be called `copy` or `register` as pydantic's own methods are.
+        fields[f"parameter_{len(fields)}"] = (hints.get(parameter.name, Any), Field(default, alias=parameter.name))
     try:
-        model = create_model(name, __config__=ConfigDict(arbitrary_types_allowed=True, protected_namespaces=()), **fields)
+        model = create_model(
+            name, __config__=ConfigDict(arbitrary_types_allowed=True, protected_namespaces=()), **fields
+        )
         return cast("dict[str, Any]", model.model_json_schema())
     except Exception:  # noqa: BLE001 - a schema is a convenience, and pydantic raises many kinds for odd types
         return {}
