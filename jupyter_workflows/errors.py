@@ -4,6 +4,7 @@
     ├── AuthoringError              a definition or a call that can't work (code, cell and line known)
     │   ├── ClosureError            a workflow can't be bundled; carries every diagnostic at once
     │   └── ArgumentsError          the arguments of a start do not fit the workflow's signature
+    ├── CommandError                a command was given what it can't work with
     ├── ConnectionFailed            no Temporal server could be reached
     ├── RuntimeFailed               the embedded runtime could not be started or kept up
     │   └── WorkerUnavailable       no worker host could be started for a bundle
@@ -68,6 +69,10 @@ class ClosureError(AuthoringError):
 
 class ArgumentsError(AuthoringError):
     """The arguments of a start do not fit the workflow's signature."""
+
+
+class CommandError(JupyterWorkflowsError):
+    """A command of `%workflow` or `jupyter workflows` was given what it can't work with."""
 
 
 class ConnectionFailed(JupyterWorkflowsError):

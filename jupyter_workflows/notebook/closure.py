@@ -162,7 +162,9 @@ def promote(gathering: Gathering, roles: Roles) -> None:
             continue
         kind = "workflow" if name in roles.workflows else "activity"
         if item.definition.statement.kind == "function":
-            item.above = item.definition.execution.cell.decorator or f"@{kind}"
+            decorator = item.definition.execution.cell.decorator or ""
+            # A %%workflow cell may hold activities too.
+            item.above = decorator if decorator.startswith(f"@{kind}") else f"@{kind}"
         else:
             item.below = f"{name} = {kind}({name})"
 

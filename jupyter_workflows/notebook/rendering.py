@@ -132,6 +132,8 @@ def import_block(closure: Closure, items: list[Item], name: ModuleName, modules:
         lines.add("from jupyter_workflows import activity")
     if any(item.above.startswith("@workflow") for item in items):
         lines.add("from jupyter_workflows import workflow")
+    if any("jupyter_workflows." in item.above for item in items):
+        lines.add("import jupyter_workflows")
     if any(item.source.startswith(f"{item.name} = load_captured(") for item in items):
         lines.add("from .captured import load as load_captured")
     own = {defined for item in items for defined in item.names}

@@ -1,0 +1,142 @@
+"""What stands on a command's line, as values: words, JSON, times."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..errors import CommandError
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+WORD = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|[^\s'\"\\]+")
+
+
+def split_line(line: str) -> list[str]:
+    """The words of a magic's line.
+
+    As in a shell, quotes keep words together; besides, a JSON object or list is one word without any quotes, so
+    `start review {"contract_id": "C 17"}` means what it says.
+
+    Raises:
+        CommandError: A quote is not closed.
+    """
+    words: list[str] = []
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        end = json_end(line, at) or word_end(line, at)
+        words.append(line[at:end] if line[at] in "{[" else unquoted(line[at:end]))
+        at = end
+    return words
+
+
+def json_end(line: str, at: int) -> int | None:
+    """Where the JSON object or list that begins here ends; None if there is none."""
+    if line[at] not in "{[":
+        return None
+    try:
+        _, end = json.JSONDecoder().raw_decode(line, at)
+    except ValueError:
+        return None
+    return end if end == len(line) or line[end].isspace() else None
+
+
+def word_end(line: str, at: int) -> int:
+    """Where the word that begins here ends.
+
+    Raises:
+        CommandError: A quote in it is not closed.
+    """
+    while at < len(line) and not line[at].isspace():
+        piece = WORD.match(line, at)
+        if piece is None:
+            raise CommandError(f"the quote {line[at]} is not closed in: {line.strip()}")
+        at = piece.end()
+    return at
+
+
+def unquoted(word: str) -> str:
+    """A word as a shell would hand it over."""
+    pieces: list[str] = []
+    for match in WORD.finditer(word):
+        piece = match.group()
+        if piece.startswith("'"):
+            pieces.append(piece[1:-1])
+        elif piece.startswith('"'):
+            pieces.append(re.sub(r"\\([\"\\$`])", r"\1", piece[1:-1]))
+        else:
+            pieces.append(re.sub(r"\\(.)", r"\1", piece))
+    return "".join(pieces)
+
+
+def parse_json(text: str, what: str) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: The text.
+        what: Names it in the message, such as `--form`.
+
+    Raises:
+        CommandError: It is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        hint = f": a text needs quotes, '\"{text}\"'" if re.fullmatch(r"[\w. @/+-]+", text) else f" ({error})"
+        raise CommandError(f"{what} takes JSON, and {shortened(text)} is none{hint}") from None
+
+
+def call_arguments(text: str | None) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of a start: a JSON object has names, a list has none, else it is one value.
+
+    Raises:
+        CommandError: It is no JSON.
+    """
+    if text is None or not text.strip():
+        return [], {}
+    value = parse_json(text, "start")
+    if isinstance(value, dict):
+        return [], {str(name): item for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return (value, {}) if isinstance(value, list) else ([value], {})  # pyright: ignore[reportUnknownVariableType]
+
+
+def parse_since(text: str | None) -> datetime | timedelta | None:
+    """A time or a duration back from now.
+
+    Raises:
+        CommandError: It is neither.
+    """
+    if text is None:
+        return None
+    duration = DURATION.fullmatch(text.strip())
+    if duration:
+        return timedelta(**{UNITS[duration.group(2)]: float(duration.group(1))})
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise CommandError(
+            f"--since takes a duration such as 30m, 2h or 3d, or a time such as 2026-11-22T10:00, not {shortened(text)}"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_duration(text: str, what: str) -> timedelta:
+    """A duration such as `90s`, `5m`, `2h` or `3d`.
+
+    Raises:
+        CommandError: It is none.
+    """
+    duration = DURATION.fullmatch(text.strip())
+    if not duration or float(duration.group(1)) == 0:
+        raise CommandError(f"{what} takes a duration such as 90s, 5m, 2h or 3d, not {shortened(text)}")
+    return timedelta(**{UNITS[duration.group(2)]: float(duration.group(1))})
+
+
+def shortened(text: str) -> str:
+    """A text for a message."""
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")

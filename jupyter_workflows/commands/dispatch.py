@@ -1,0 +1,47 @@
+"""From the parsed line to what a command found."""
+
+from __future__ import annotations
+
+import importlib
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .outcomes import Outcome
+
+# Module and function of each subcommand; imported when it is used, so that help and completion are quick.
+FUNCTIONS = {
+    "up": ("runtime_commands", "up"),
+    "down": ("runtime_commands", "down"),
+    "status": ("runtime_commands", "status"),
+    "start": ("workflow_commands", "start"),
+    "runs": ("run_commands", "list_runs"),
+    "show": ("run_commands", "show"),
+    "inbox": ("run_commands", "list_inbox"),
+    "approve": ("run_commands", "decide"),
+    "reject": ("run_commands", "decide"),
+    "cancel": ("run_commands", "cancel"),
+    "terminate": ("run_commands", "terminate"),
+    "signal": ("run_commands", "signal"),
+    "query": ("run_commands", "query"),
+    "bundle": ("workflow_commands", "bundle"),
+    "lint": ("workflow_commands", "lint"),
+    "worker": ("workflow_commands", "worker"),
+}
+
+
+def function_of(subcommand: str) -> Callable[[Session, Namespace], Outcome]:
+    """What carries a subcommand out."""
+    module, function = FUNCTIONS[subcommand]
+    return getattr(importlib.import_module(f".{module}", __package__), function)
+
+
+def run(session: Session, arguments: Namespace) -> Outcome:
+    """Carries out a parsed command.
+
+    Raises:
+        JupyterWorkflowsError: It can't be done; the message says why and what to do.
+    """
+    return function_of(arguments.subcommand)(session, arguments)

@@ -1,0 +1,217 @@
+"""The subcommands of `%workflow` and `jupyter workflows`: words, arguments, help, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from ..schema import RunStatus
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument of a command.
+
+    Args:
+        flags: Its name, or its flags.
+        help: What it says, with unit and default.
+        settings: The rest of what argparse takes.
+        candidates: What completes it: `"runs"`, `"open runs"`, `"workflows"`, `"approvals"` or `"paths"`.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    settings: dict[str, Any]
+    candidates: str = ""
+
+
+def option(*flags: str, help: str, candidates: str = "", **settings: Any) -> Option:
+    """An argument of a command."""
+    return Option(flags, help, settings, candidates)
+
+
+RUN = option("run", metavar="RUN", help="the run's id, as `runs` lists it", candidates="runs")
+OPEN_RUN = option("run", metavar="RUN", help="the run's id, as `runs` lists it", candidates="open runs")
+WORKFLOW = option("name", metavar="NAME", help="the workflow's name", candidates="workflows")
+APPROVAL = option(
+    "approval", metavar="APPROVAL", nargs="?", help="its id; not needed when one is open", candidates="approvals"
+)
+DECISION = (
+    OPEN_RUN,
+    APPROVAL,
+    option("--comment", metavar="TEXT", help="what you say to it"),
+    option("--reviewer", metavar="NAME", help="who decides; default: the local user"),
+    option("--form", metavar="JSON", help="the form filled in, as a JSON object"),
+    option("--value", metavar="JSON", help="the editable value as you changed it, as JSON"),
+)
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """A subcommand as the parser knows it.
+
+    Args:
+        name: The word.
+        help: What it does, in a few words.
+        description: The same in sentences.
+        options: Its arguments.
+        examples: Lines of arguments that work, without the program's name.
+    """
+
+    name: str
+    help: str
+    description: str
+    options: Sequence[Option] = ()
+    examples: Sequence[str] = ()
+
+
+SUBCOMMANDS = (
+    Subcommand(
+        "up",
+        "start the embedded runtime",
+        "Starts the Temporal server of this home and its supervisor, where they are not up, and says where they are.",
+        [option("--recover", action="store_true", help="move a damaged database aside and begin with an empty one")],
+        ["up"],
+    ),
+    Subcommand(
+        "down",
+        "end the embedded runtime",
+        "Ends the server and all worker hosts of this home. Nothing is lost: open runs go on after the next `up`.",
+        examples=["down"],
+    ),
+    Subcommand(
+        "status",
+        "what is up: server, worker hosts, open runs",
+        "Says which Temporal server is in use and whether it answers, which worker hosts serve which bundles, and how "
+        "many runs and approvals are open. Starts nothing.",
+        examples=["status", "status --json"],
+    ),
+    Subcommand(
+        "start",
+        "start a run of a workflow",
+        "Starts a run: in a notebook of the workflow as its cells were last run, in a terminal of the newest bundle "
+        "that holds it. The arguments are a JSON object of names and values, a JSON list, or one plain JSON value.",
+        [
+            WORKFLOW,
+            option("arguments", metavar="JSON", nargs="?", help="the arguments; default: none"),
+            option("--id", metavar="ID", help="the run's id; default: a new one"),
+            option(
+                "--if-exists",
+                choices=("raise", "attach", "restart"),
+                default="raise",
+                help="what to do when the id is taken; default: raise",
+            ),
+        ],
+        ['start review \'{"contract_id": "C-17"}\'', "start nightly --id nightly-2026-11-22 --if-exists attach"],
+    ),
+    Subcommand(
+        "runs",
+        "list runs, newest first",
+        "Lists the runs that fit all of the filters.",
+        [
+            option("--workflow", metavar="NAME", help="only runs of this workflow", candidates="workflows"),
+            option(
+                "--status",
+                metavar="STATUS",
+                action="append",
+                choices=get_args(RunStatus),
+                help=f"only runs in this state, more than one may be given: {', '.join(get_args(RunStatus))}",
+            ),
+            option("--since", metavar="TIME", help="only runs started since: 30m, 2h, 3d, or an ISO 8601 time (UTC)"),
+            option("--notebook", metavar="PATH", help="only runs started from this notebook", candidates="paths"),
+            option("--limit", metavar="N", type=int, default=30, help="at most so many; default: 30"),
+        ],
+        ["runs", "runs --status failed --since 2d", "runs --workflow review --json"],
+    ),
+    Subcommand(
+        "show",
+        "one run with its steps",
+        "Shows a run: its steps, attempts, approvals, result or failure.",
+        [RUN, option("--follow", "-f", action="store_true", help="go on until the run ends")],
+        ["show review-1f2e3d4c", "show review-1f2e3d4c --follow"],
+    ),
+    Subcommand(
+        "inbox",
+        "the approvals that wait",
+        "Lists the approvals that wait for a decision, the longest waiting first.",
+        [
+            option("--assignee", metavar="NAME", help="only those this person may decide"),
+            option("--limit", metavar="N", type=int, default=100, help="at most so many; default: 100"),
+        ],
+        ["inbox", "inbox --assignee legal@company.com"],
+    ),
+    Subcommand(
+        "approve",
+        "approve what a run asks",
+        "Approves an open approval. The decision is signed with your key; of several reviewers the first wins.",
+        DECISION,
+        [
+            "approve review-1f2e3d4c --comment 'fine by me'",
+            "approve review-1f2e3d4c human_approval-2 --value '{\"risk\": 2}'",
+        ],
+    ),
+    Subcommand(
+        "reject",
+        "reject what a run asks",
+        "Rejects an open approval. The decision is signed with your key; of several reviewers the first wins.",
+        DECISION,
+        ["reject review-1f2e3d4c --comment 'clause 7 is missing'"],
+    ),
+    Subcommand(
+        "cancel",
+        "ask a run to end",
+        "Asks a run to end itself, its open steps first. Its code may clean up.",
+        [OPEN_RUN],
+        ["cancel review-1f2e3d4c"],
+    ),
+    Subcommand(
+        "terminate",
+        "end a run at once",
+        "Ends a run at once; its code gets no chance to clean up.",
+        [OPEN_RUN, option("--reason", metavar="TEXT", default="", help="stands in the history")],
+        ["terminate review-1f2e3d4c --reason 'started by mistake'"],
+    ),
+    Subcommand(
+        "signal",
+        "send a run a signal",
+        "Sends a run a signal, for `wait_for_signal(NAME)` in its code.",
+        [
+            OPEN_RUN,
+            option("name", metavar="NAME", help="the signal's name"),
+            option("value", metavar="JSON", nargs="?", help="what it carries; default: nothing"),
+        ],
+        ["signal review-1f2e3d4c new_document '\"contract-18.pdf\"'"],
+    ),
+    Subcommand(
+        "query",
+        "read a value of a run",
+        "Reads the value that the run's code last set by `set_query_value(NAME, ...)`; needs its worker.",
+        [RUN, option("name", metavar="NAME", help="the value's name")],
+        ["query review-1f2e3d4c progress"],
+    ),
+    Subcommand(
+        "bundle",
+        "where the code of a workflow is",
+        "Says where the bundle of a workflow is: the package its runs execute. In a notebook the cells are bundled as "
+        "they were last run; in a terminal it is the newest bundle that holds the workflow.",
+        [WORKFLOW],
+        ["bundle review"],
+    ),
+    Subcommand(
+        "lint",
+        "what keeps a workflow in the notebook",
+        "Checks whether a workflow can run outside the notebook, and lists all problems and warnings. In a terminal: "
+        "the warnings of its newest bundle.",
+        [WORKFLOW],
+        ["lint review"],
+    ),
+    Subcommand(
+        "worker",
+        "serve a bundle until interrupted",
+        "Serves the runs of one bundle on the configured Temporal server, in this process. The embedded runtime has "
+        "workers of its own; this is for a server of yours.",
+        [option("path", metavar="PATH", help="the bundle's directory", candidates="paths")],
+        ["worker ~/bundles/jw_0123456789abcdef"],
+    ),
+)

@@ -1,0 +1,64 @@
+"""`%workflow SUBCOMMAND`: the commands, with outcomes that a notebook displays."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from ..commands.arguments import split_line
+from ..commands.dispatch import run
+from ..commands.outcomes import Display, Outcome, jsonable
+from ..commands.parser import HelpShown, parse
+from ..errors import CommandError
+from ..session import Session
+
+PROGRAM = "%workflow"
+
+
+class WorkflowLine:
+    """The line magic."""
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        self.shell = shell
+        self.session = session
+
+    def run(self, line: str) -> Any:
+        """Carries out a line and gives what the cell displays; with `--json` plain data.
+
+        Raises:
+            JupyterWorkflowsError: It can't be done; the message says why and what to do.
+        """
+        try:
+            arguments = parse(PROGRAM, split_line(line))
+        except HelpShown as shown:
+            return HelpText(shown.text)
+        if arguments.subcommand == "worker":
+            raise CommandError(
+                "`worker` serves until it is interrupted: run `jupyter workflows worker PATH` in a terminal"
+            )
+        outcome = run(self.session, arguments)
+        if outcome.follow is not None:
+            return self.follow(outcome, arguments)
+        if arguments.json:
+            return jsonable(outcome.data)
+        return outcome.value if outcome.value is not None else Display(outcome)
+
+    def follow(self, outcome: Outcome, arguments: Namespace) -> Any:
+        """Displays a run as it changes, in one place, until it ends."""
+        from IPython.display import display
+
+        handle = display(Display(outcome), display_id=True)
+        for latest in outcome.follow or ():
+            outcome = latest
+            if handle is not None:
+                handle.update(Display(outcome))
+        return jsonable(outcome.data) if arguments.json else None
+
+
+class HelpText(str):
+    """A help text that is displayed as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)

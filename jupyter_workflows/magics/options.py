@@ -1,0 +1,157 @@
+"""The options of `%%workflow` and `%%activity`, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import textwrap
+from datetime import timedelta
+from typing import Any
+
+from ..commands.arguments import parse_duration, split_line
+from ..commands.parser import Help, Parser
+from ..errors import CommandError
+
+WORKFLOW_HELP = """\
+Makes the workflow that this cell defines ready to run, and shows what it will do.
+
+The cell runs as any other. An `async def` in it becomes a workflow: put @workflow above it, or leave that to this
+magic where there is only one. What it awaits are its steps. The code is bundled with all it needs from other cells;
+what can't be bundled is refused here, before anything starts."""
+
+WORKFLOW_EXAMPLES = """\
+examples:
+  %%workflow
+  async def review(contract_id: str) -> dict:
+      text = await load(contract_id)
+      return await assess(text)
+
+  %%workflow --start {"contract_id": "C-17"}
+  %%workflow contract-review --capture model --lint"""
+
+ACTIVITY_HELP = """\
+Makes the functions of this cell activities: durable steps where a workflow awaits them, themselves everywhere else.
+
+The options are those of @activity; a function that is decorated itself keeps its own."""
+
+ACTIVITY_EXAMPLES = """\
+examples:
+  %%activity --retry 5 --timeout 10m
+  def load(contract_id: str) -> str:
+      ...
+
+  %%activity --rate-limit 10/1m --heartbeat-timeout 30s"""
+
+
+def workflow_parser() -> Parser:
+    """The parser of `%%workflow`'s line."""
+    parser = Parser(prog="%%workflow", description=WORKFLOW_HELP, epilog=WORKFLOW_EXAMPLES, formatter_class=Help)
+    add = parser.add_argument
+    add("name", metavar="NAME", nargs="?", help="the workflow's name; default: the function's")
+    add("--start", metavar="JSON", nargs="?", const="", help="start a run with these arguments; default: none")
+    add("--lint", action="store_true", help="list problems and warnings instead of raising; starts nothing")
+    add("--capture", metavar="NAME", action="append", default=[], help="store this live value in the bundle, pickled")
+    add("--id", metavar="ID", help="the run's id, with --start; default: a new one")
+    add(
+        "--if-exists",
+        choices=("raise", "attach", "restart"),
+        default="raise",
+        help="what to do when the id is taken; default: raise",
+    )
+    return parser
+
+
+def activity_parser() -> Parser:
+    """The parser of `%%activity`'s line."""
+    parser = Parser(prog="%%activity", description=ACTIVITY_HELP, epilog=ACTIVITY_EXAMPLES, formatter_class=Help)
+    add = parser.add_argument
+    add("--name", metavar="NAME", help="its name on the timeline, where the cell has one function")
+    add("--retry", metavar="N", type=int, help="how often it is tried in all; 0 without end; default: 3")
+    add("--timeout", metavar="TIME", help="how long one attempt may take, such as 90s or 2h; default: 1h")
+    add("--heartbeat-timeout", metavar="TIME", help="without a sign of life for so long it is dead; default: 10s")
+    add("--rate-limit", metavar="N/TIME", help="at most N calls in any such time over all runs, such as 10/1m")
+    add("--summary", metavar="TEXT", help="a short text beside its name")
+    return parser
+
+
+PARSERS = {"workflow": workflow_parser, "activity": activity_parser}
+
+
+def parse_line(magic: str, line: str) -> argparse.Namespace:
+    """The options on a magic's line.
+
+    Raises:
+        CommandError: They make no sense.
+        HelpShown: `--help` is one of them.
+    """
+    options = PARSERS[magic]().parse_args(split_line(line))
+    if magic == "activity":
+        activity_options(options)
+    elif options.start is None and (options.id is not None or options.if_exists != "raise"):
+        raise CommandError("--id and --if-exists say how a run is started: add --start")
+    elif options.lint and options.start is not None:
+        raise CommandError("--lint starts nothing: leave out --lint or --start")
+    return options
+
+
+def activity_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The options as `@activity` takes them.
+
+    Raises:
+        CommandError: One makes no sense.
+    """
+    from ..authoring import RateLimit, RetryPolicy
+
+    found: dict[str, Any] = {"name": options.name, "summary": options.summary}
+    if options.retry is not None:
+        found["retry"] = RetryPolicy(max_attempts=options.retry)
+    for option in ("timeout", "heartbeat_timeout"):
+        text = getattr(options, option)
+        if text is not None:
+            found[option] = parse_duration(text, f"--{option.replace('_', '-')}")
+    if options.rate_limit is not None:
+        calls, per = parse_rate(options.rate_limit)
+        found["rate_limit"] = RateLimit(calls=calls, per=per)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def parse_rate(text: str) -> tuple[int, timedelta]:
+    """Calls and time of a rate such as `10/1m` or `5/s`.
+
+    Raises:
+        CommandError: It is none.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\S+)\s*", text)
+    if not found or int(found.group(1)) < 1:
+        raise CommandError(f"--rate-limit takes a number of calls per time such as 10/1m or 5/1s, not {text!r}")
+    per = found.group(2)
+    return int(found.group(1)), parse_duration(per if per[0].isdigit() else f"1{per}", "--rate-limit")
+
+
+def decorator_source(magic: str, options: argparse.Namespace) -> str:
+    """The decorator that stands for the options, as source: it reads the magic's own name and the package's."""
+    given = activity_options(options) if magic == "activity" else {"name": options.name} if options.name else {}
+    words = ", ".join(f"{name}={source_of(value)}" for name, value in given.items())
+    return f"@{magic}({words})" if words else f"@{magic}"
+
+
+def source_of(value: Any) -> str:
+    """An option's value as source that needs only names of the package."""
+    if isinstance(value, timedelta):
+        return f"jupyter_workflows.timeout(seconds={value.total_seconds():g})"
+    if isinstance(value, str):
+        return repr(value)
+    fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+    plain = {name: field.default for name, field in value.__dataclass_fields__.items()}
+    given = [f"{name}={source_of_plain(field)}" for name, field in fields.items() if field != plain[name]]
+    return f"jupyter_workflows.{type(value).__name__}({', '.join(given)})"
+
+
+def source_of_plain(value: Any) -> str:
+    """A field's value as source."""
+    return source_of(value) if isinstance(value, timedelta) else repr(value)
+
+
+def help_text(parser: Parser) -> str:
+    """A magic's help as its docstring."""
+    return textwrap.dedent(parser.format_help())
