@@ -30,7 +30,7 @@ def value_text(value: object, limit: int = VALUE_LENGTH) -> str:
 
 def card(*parts: str) -> str:
     """A frame around parts, with the style sheet."""
-    return f'<div class="jw"><style>{STYLE}</style>{"".join(parts)}</div>'
+    return f'<div class="jw"><style>{STYLE}</style><div class="jw-box">{"".join(parts)}</div></div>'
 
 
 def icon(status: str) -> str:

@@ -26,7 +26,9 @@ def render_run(snapshot: Snapshot) -> str:
     run, steps = snapshot.run, snapshot.steps
     end = run.closed_at or snapshot.taken_at
     start = min([run.started_at, *(step.scheduled_at for step in steps[:1])])
-    parts = [head(run, snapshot), step_grid(steps, timescale(steps, start, end), end)]
+    scale = timescale(steps, start, end)
+    cause = failed_step(snapshot.failure) if snapshot.failure else None
+    parts = [head(run, snapshot), step_grid(steps, scale, end, told_below=cause.step if cause else None)]
     parts += [open_approval(step.approval) for step in steps if step.approval and step.status == "waiting"][:10]
     if snapshot.stuck is not None:
         parts.append(note("fail", f"<b>The run can't go on.</b> {text(doing(snapshot))}"))
@@ -138,30 +140,30 @@ def left_out(count: int) -> str:
 
 
 def render_runs(runs: Sequence[Run], *, now: datetime | None = None) -> str:
-    """Runs as a table: state, workflow, id, start, duration, what waits."""
+    """Runs as a table: state, workflow, id, what waits, start, duration."""
     if not runs:
         return card('<div class="jw-empty">no runs</div>')
     seen = now or datetime.now(UTC)
     rows = [
         (
             pill(run.status),
-            (
-                f'<b class="jw-any">{line(run.workflow, 80)}</b><br>'
-                f'<span class="jw-mono jw-muted jw-any">{line(run.id)}</span>'
-            ),
+            run_cell(run),
             f'<span class="jw-muted">{moment(run.started_at)}</span>',
             human_seconds(((run.closed_at or seen) - run.started_at).total_seconds()),
-            approvals_cell(run),
         )
         for run in runs[:SHOWN_ROWS]
     ]
-    columns = [("status", "128px"), ("run", ""), ("started", "180px"), ("took", "88px"), ("waits", "132px")]
+    columns = [("status", "134px"), ("run", ""), ("started", "196px"), ("took", "88px")]
     return card(grid(columns, rows, narrow_without=(2, 3)), left_out(len(runs)))
 
 
-def approvals_cell(run: Run) -> str:
-    """How many approvals of a run wait."""
-    return pill("open", count_words(run.open_approvals, "approval")) if run.open_approvals else ""
+def run_cell(run: Run) -> str:
+    """A run in a list: workflow, id, and how many of its approvals wait."""
+    waits = f" {pill('open', count_words(run.open_approvals, 'approval'))}" if run.open_approvals else ""
+    return (
+        f'<b class="jw-any">{line(run.workflow, 80)}</b>{waits}<br>'
+        f'<span class="jw-mono jw-muted jw-any">{line(run.id)}</span>'
+    )
 
 
 def render_inbox(approvals: Sequence[Approval], *, now: datetime | None = None) -> str:
@@ -181,7 +183,7 @@ def render_inbox(approvals: Sequence[Approval], *, now: datetime | None = None) 
         )
         for approval in approvals[:SHOWN_ROWS]
     ]
-    columns = [("question", ""), ("for", "22%"), ("waits", "150px"), ("until", "150px")]
+    columns = [("question", ""), ("for", "190px"), ("waits", "190px"), ("until", "190px")]
     return card(grid(columns, rows, narrow_without=(2, 3)), left_out(len(approvals)))
 
 
@@ -209,7 +211,9 @@ def diagnostic_note(diagnostic: Diagnostic) -> str:
     )
 
 
-def render_workflow(workflow: BundledWorkflow, *, digest: str = "", warnings: Sequence[Diagnostic] = ()) -> str:
+def render_workflow(
+    workflow: BundledWorkflow, *, digest: str = "", warnings: Sequence[Diagnostic] = (), remark: str = ""
+) -> str:
     """The card of a workflow: signature, what it does, its steps in source order, its cell and bundle."""
     cell = f"cell [{workflow.cell_number}]" if workflow.cell_number is not None else ""
     bundle = f"bundle {line(digest[:12], 12)}" if digest else ""
@@ -219,10 +223,11 @@ def render_workflow(workflow: BundledWorkflow, *, digest: str = "", warnings: Se
         f'<span class="jw-chip jw-any">{line(name, 60)}</span>' for name in workflow.activities[:40]
     )
     return card(
-        f'<div class="jw-head">{pill("completed", "workflow")}<span class="jw-title jw-any">{line(workflow.name, 80)}'
+        f'<div class="jw-head">{pill("workflow")}<span class="jw-title jw-any">{line(workflow.name, 80)}'
         f'<span class="jw-mono jw-muted">{line(workflow.signature, 160)}</span></span>'
         f'<span class="jw-right jw-mono">{origin}</span></div>',
         described if workflow.description else "",
         f'<div class="jw-flow">{chips}</div>' if chips else "",
         *(diagnostic_note(warning) for warning in warnings[:20]),
+        f'<div class="jw-foot jw-muted">{text(remark, 400)}</div>' if remark else "",
     )

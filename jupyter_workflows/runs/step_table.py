@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, cast
@@ -10,66 +10,72 @@ from typing import Any, cast
 from ..schema import Approval, Failure, Step
 from .elements import VALUE_LENGTH, icon, line, moment, value_text
 from .style import TONES
-from .text import SHOWN_STEPS, count_words, status_words, step_words
+from .text import chosen, count_words, status_words, step_words
 from .timescale import Timescale
 from .untrusted import human_seconds, one_line, preview
 
 SHOWN_VALUES = 40
 
 
-def step_grid(steps: Sequence[Step], scale: Timescale, end: datetime) -> str:
-    """The steps as rows: name, bar, duration; of very many, the first and the last."""
+def step_grid(steps: Sequence[Step], scale: Timescale, end: datetime, *, told_below: str | None = None) -> str:
+    """The steps as rows: name, bar, duration; of very many, those that matter most.
+
+    Args:
+        steps: The steps.
+        scale: The time line.
+        end: Where open steps end for now.
+        told_below: Id of the step whose failure is told below the table.
+    """
     if not steps:
         return '<div class="jw-empty">no steps yet</div>'
-    head_count = SHOWN_STEPS // 4
-    if len(steps) > SHOWN_STEPS:
-        rest = steps[head_count - SHOWN_STEPS :]
-        left_out = count_words(len(steps) - SHOWN_STEPS, "more step")
-        middle = f'<tr><td colspan="3" class="jw-muted">⋮ {left_out} between</td></tr>'
-        rows = f"{step_rows(steps[:head_count], scale, end)}{middle}{step_rows(rest, scale, end)}"
-    else:
-        rows = step_rows(steps, scale, end)
+    rows: list[str] = []
+    for item in chosen(steps):
+        if isinstance(item, int):
+            rows.append(f'<tr><td colspan="3" class="jw-muted">⋮ {count_words(item, "more step")}</td></tr>')
+        else:
+            rows.append(step_row(item, scale, end, told_below))
     return (
-        '<table class="jw-grid"><thead><tr><th style="width:34%">step</th>'
-        f'<th>{axis(scale)}</th><th class="jw-took" style="width:17%">took</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        '<table class="jw-grid jw-steps"><thead><tr class="jw-step"><th style="width:36%">step</th>'
+        f'<th class="jw-lane">{axis(scale)}</th><th class="jw-took" style="width:110px">took</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
-def step_rows(steps: Iterable[Step], scale: Timescale, end: datetime) -> str:
-    """The rows of some steps."""
-    return "".join(step_row(step, scale, end) for step in steps)
-
-
-def step_row(step: Step, scale: Timescale, end: datetime) -> str:
+def step_row(step: Step, scale: Timescale, end: datetime, told_below: str | None) -> str:
     """One step, and below it what is worth saying about it."""
     status = step.approval.status if step.approval and step.status == "completed" else step.status
     name, dash, number = one_line(step.id, 80).rpartition("-")
     shown = f'{escape(name)}<span class="jw-muted">{dash}{escape(number)}</span>' if name else escape(number)
-    tries = f' <span class="jw-tag">{step.attempt} attempts</span>' if step.attempt > 1 else ""
-    took = human_seconds(step.seconds if step.finished_at else (end - step.scheduled_at).total_seconds())
-    words = (
-        escape(took) if step.finished_at and step.kind != "signal" else f'<span class="jw-muted">{escape(took)}…</span>'
-    )
-    if step.kind == "signal":
-        words = ""
+    tries = f'<span class="jw-tag">{step.attempt} attempts</span>' if step.attempt > 1 else ""
     row = (
-        f'<tr><td class="jw-name">{icon(status)} <span class="jw-any" title="{escape(status_words(status))}">{shown}'
-        f'</span></td><td>{bars(step, scale, end)}</td><td class="jw-took">{tries} {words}</td></tr>'
+        f'<tr class="jw-step"><td><div class="jw-name">{icon(status)}<span class="jw-any" '
+        f'title="{escape(status_words(status))}">{shown}</span>{tries}</div></td>'
+        f'<td class="jw-lane">{gap_marks(scale)}{bars(step, scale, end)}</td>'
+        f'<td class="jw-took">{took(step, end)}</td></tr>'
     )
-    more = remark(step, end)
+    more = "" if step.id == told_below else remark(step, end)
     return f'{row}<tr class="jw-more"><td colspan="3"><div>{more}</div></td></tr>' if more else row
+
+
+def took(step: Step, end: datetime) -> str:
+    """How long a step took, or has taken so far."""
+    if step.kind == "signal":
+        return ""
+    if step.finished_at:
+        return escape(human_seconds(step.seconds))
+    return f'<span class="jw-muted">{escape(human_seconds((end - step.scheduled_at).total_seconds()))}…</span>'
 
 
 def remark(step: Step, now: datetime) -> str:
     """What is said below a step's row; empty for most."""
     if step.approval:
-        return approval_remark(step.approval)
+        # What still waits is told below the table.
+        return "" if step.status == "waiting" else approval_remark(step.approval)
     if step.failure is not None:
         return failure_line(step.failure, step)
     if step.status in ("running", "retrying", "waiting") or (step.kind == "timer" and step.summary):
         said = step_words(step, now) if step.status != "completed" else ""
-        summary = f"{line(step.summary, 100)} " if step.summary else ""
+        summary = f"{line(step.summary, 100)}{' · ' if said else ''}" if step.summary else ""
         return f'<span class="jw-muted jw-any">{summary}{escape(said)}</span>'
     if step.kind == "child" and step.child_run:
         return f'<span class="jw-muted jw-mono jw-any">{line(step.child_run)}</span>'
@@ -114,15 +120,20 @@ def bars(step: Step, scale: Timescale, end: datetime) -> str:
     finished = step.finished_at or end
     left, right = scale.position(step.scheduled_at), scale.position(finished)
     tone = TONES.get(step.approval.status if step.approval and step.approval.status != "open" else step.status, "off")
-    gaps = "".join(rect("jw-gap", fold.left, fold.width, (0, 16, 0)) for fold in scale.folds)
     if step.kind in ("approval", "timer"):
         drawn = rect("jw-held", left, right - left, (5, 6, 3))
     elif step.kind == "signal":
-        drawn = f'<circle class="jw-bar" cx="{left:.2f}%" cy="8" r="4" fill="currentColor"/>'
+        drawn = f'<circle class="jw-bar" cx="{left:.2f}%" cy="8" r="4"/>'
     else:
         drawn = work_bars(step, scale, left, right)
     label = f"{status_words(step.status)}, {human_seconds((finished - step.scheduled_at).total_seconds())}"
-    return f'<svg class="jw-bars jw-{tone}" role="img" aria-label="{escape(label)}">{gaps}{drawn}</svg>'
+    return f'<svg class="jw-bars jw-{tone}" role="img" aria-label="{escape(label)}">{drawn}</svg>'
+
+
+def gap_marks(scale: Timescale) -> str:
+    """Hatching over the stretches that are folded."""
+    marks = "".join(f'<i style="left:{fold.left:.2f}%;width:{fold.width:.2f}%"></i>' for fold in scale.folds)
+    return f'<div class="jw-gap">{marks}</div>' if marks else ""
 
 
 def work_bars(step: Step, scale: Timescale, left: float, right: float) -> str:
@@ -130,8 +141,10 @@ def work_bars(step: Step, scale: Timescale, left: float, right: float) -> str:
     begun = max(left, scale.position(step.started_at)) if step.started_at else left
     if step.status == "scheduled":
         return rect("jw-queue", left, right - left, (7, 2, 1))
+    if step.status == "retrying":
+        return rect("jw-again", left, right - left, (6, 4, 2))
     tried = rect("jw-again", left, begun - left, (6, 4, 2)) if step.attempt > 1 else ""
-    queued = rect("jw-queue", left, begun - left, (7, 2, 1)) if not tried and begun - left > 0.3 else ""
+    queued = rect("jw-queue", left, begun - left, (7, 2, 1)) if not tried and begun - left > 1 else ""
     return f"{tried}{queued}{rect('jw-bar', begun, right - begun, (3, 10, 3))}"
 
 

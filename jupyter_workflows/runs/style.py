@@ -29,6 +29,7 @@ font-family:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica
 [data-jp-theme-light="false"] .jw,.vscode-dark .jw,.vscode-high-contrast .jw{{{DARK}}}
 .vscode-dark .jw,.vscode-high-contrast .jw{{{DARK_GROUND}}}
 .jw *{{box-sizing:border-box}}
+.jw-box{{container-type:inline-size}}
 .jw-mono{{font-family:var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,monospace);font-size:12px}}
 .jw-muted{{color:var(--jw-muted)}}
 .jw-any{{overflow-wrap:anywhere;unicode-bidi:isolate}}
@@ -51,16 +52,22 @@ background:none;max-width:none}}
 .jw table.jw-grid th:first-child,.jw table.jw-grid td:first-child{{padding-left:14px}}
 .jw table.jw-grid th:last-child,.jw table.jw-grid td:last-child{{padding-right:14px}}
 .jw table.jw-rows tr+tr td{{border-top:1px solid var(--jw-line)}}
-.jw td.jw-name{{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}}
+.jw-name{{display:flex;align-items:center;gap:6px;min-width:0}}
+.jw-name .jw-any{{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}}
+.jw td.jw-lane{{position:relative}}
+.jw-gap{{position:absolute;top:0;bottom:0;left:8px;right:8px;pointer-events:none}}
+.jw-gap i{{position:absolute;top:0;bottom:0;opacity:.5;
+background:repeating-linear-gradient(115deg,transparent 0 4px,var(--jw-idle) 4px 5px)}}
 .jw td.jw-took,.jw th.jw-took{{text-align:right!important;white-space:nowrap;font-variant-numeric:tabular-nums}}
 .jw tr.jw-more td{{padding-top:0!important;padding-bottom:7px!important}}
 .jw tr.jw-more td>div{{padding-left:22px}}
-.jw-bars{{display:block;width:100%;height:16px;overflow:visible}}
+.jw-bars{{display:block;position:relative;width:100%;height:16px;overflow:visible}}
 .jw-bars rect.jw-bar{{fill:var(--c)}}
 .jw-bars rect.jw-queue{{fill:var(--c);opacity:.35}}
 .jw-bars rect.jw-held{{fill:var(--s);stroke:var(--c);stroke-width:1}}
 .jw-bars rect.jw-again{{fill:var(--jw-fail);opacity:.75}}
-.jw-bars rect.jw-gap{{fill:var(--jw-idle);opacity:.45}}
+.jw-bars circle{{fill:var(--c)}}
+.jw time{{white-space:nowrap}}
 .jw-axis{{position:relative;height:15px;font-size:11px;font-weight:400;white-space:nowrap}}
 .jw-axis span{{position:absolute;top:0;transform:translateX(-50%)}}
 .jw-axis span:first-child{{transform:none}}.jw-axis span.jw-last{{transform:translateX(-100%)}}
@@ -80,8 +87,12 @@ line-height:17px;white-space:nowrap}}
 .jw-flow{{display:flex;flex-wrap:wrap;gap:5px 6px;align-items:center;padding:10px 14px}}
 .jw-chip{{padding:2px 9px;border:1px solid var(--jw-line);border-radius:6px;background:var(--jw-raised)}}
 .jw-empty{{padding:16px;text-align:center;color:var(--jw-muted)}}
-@media (max-width:600px){{.jw-right{{margin-left:0;width:100%}}.jw .jw-wide{{display:none}}
-.jw table.jw-grid td,.jw table.jw-grid th{{padding-left:5px;padding-right:5px}}}}
+@container (max-width:600px){{.jw-right{{margin-left:0;width:100%}}.jw .jw-wide{{display:none}}
+.jw table.jw-steps tr.jw-step{{display:grid;grid-template-columns:1fr auto}}
+.jw table.jw-steps td.jw-lane,.jw table.jw-steps th.jw-lane{{grid-column:1/3;grid-row:2;padding:0 14px 4px}}
+.jw table.jw-steps td.jw-lane .jw-gap{{left:14px;right:14px}}
+.jw table.jw-steps thead th{{border-bottom:0}}.jw table.jw-steps thead{{border-bottom:1px solid var(--jw-line)}}
+.jw table.jw-steps tr.jw-more{{display:block}}.jw table.jw-steps tr.jw-more td{{display:block}}}}
 @media print{{.jw{{break-inside:avoid}}.jw-code{{max-height:none}}}}
 """.replace("\n", "")
 
@@ -102,6 +113,7 @@ TONES = {
     "continued_as_new": "run",
     "open": "wait",
     "warning": "wait",
+    "workflow": "run",
 }
 
 STROKE = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
@@ -115,6 +127,10 @@ BARRED = f'{RING}<path d="M3.8 12.2l8.4-8.4" {STROKE}/>'
 PERSON = f'<circle cx="8" cy="5" r="2.6" {STROKE}/><path d="M2.8 14c.4-3 2.5-4.6 5.2-4.6s4.8 1.6 5.2 4.6" {STROKE}/>'
 SQUARE = '<rect x="3.5" y="3.5" width="9" height="9" rx="1.5" fill="currentColor"/>'
 ONWARD = f'<path d="M2.5 8h10M9 4.2L12.8 8 9 11.8" {STROKE}/>'
+FLOW = (
+    f'<circle cx="3.6" cy="4" r="2" {STROKE}/><circle cx="12.4" cy="12" r="2" {STROKE}/>'
+    f'<path d="M5.8 4h3.4a2 2 0 0 1 2 2v3.6" {STROKE}/>'
+)
 SIGN = f'<path d="M8 2.6v7" {STROKE}/><circle cx="8" cy="13" r="1.3" fill="currentColor"/>'
 
 ICONS = {
@@ -133,4 +149,5 @@ ICONS = {
     "continued_as_new": ONWARD,
     "open": PERSON,
     "warning": SIGN,
+    "workflow": FLOW,
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ..schema import Approval, Diagnostic, Run, Step
-from .failures import error_text, failure_message
+from .failures import error_text, failed_step, failure_message
 from .reading import Snapshot
 from .untrusted import ago, coarse_seconds, human_seconds, one_line, preview, printable
 
@@ -24,7 +24,7 @@ MARKS = {
     "continued_as_new": "⤳",
 }
 NAME_WIDTH = 34
-SHOWN_STEPS = 60
+SHOWN_STEPS = 40
 
 
 def status_words(status: str) -> str:
@@ -91,7 +91,8 @@ def step_words(step: Step, now: datetime) -> str:
     took = human_seconds(step.seconds) if step.kind != "signal" else ""
     words = "" if step.status == "completed" else f"{status_words(step.status)} "
     why = f": {one_line(error_text(step.failure), 240)}" if step.failure else ""
-    return f"{words}{took}{attempt_words(step)}{why}".strip()
+    tries = f", {step.attempt} attempts" if step.attempt > 1 else ""
+    return f"{words}{took}{tries}{why}".strip()
 
 
 def started(step: Step) -> datetime:
@@ -127,10 +128,16 @@ def doing(snapshot: Snapshot) -> str:
 
 
 def run_text(snapshot: Snapshot) -> str:
-    """A run with its steps, as `text/plain`."""
+    """A run with its steps, as `text/plain`; what is saved in a notebook must not say "5 min ago"."""
     run, now = snapshot.run, snapshot.taken_at
-    lines = [f"{MARKS[run.status]} {one_line(run.workflow, 80)} · {one_line(run.id, 120)} · {run_words(run, now)}"]
-    lines += step_lines(snapshot.steps, now)
+    if run.closed_at:
+        took = human_seconds((run.closed_at - run.started_at).total_seconds())
+        words = f"{status_words(run.status)} in {took} at {run.closed_at:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        words = f"{run_words(run, now)}, seen at {now:%Y-%m-%d %H:%M:%S} UTC"
+    lines = [f"{MARKS[run.status]} {one_line(run.workflow, 80)} · {one_line(run.id, 120)} · {words}"]
+    cause = failed_step(snapshot.failure) if snapshot.failure else None
+    lines += step_lines(snapshot.steps, now, told_below=cause.step if cause else None)
     if snapshot.failure is not None and run.status == "failed":
         lines.append(f"  {failure_message(run.id, snapshot.failure)}")
     elif run.status == "terminated" and snapshot.reason:
@@ -142,18 +149,36 @@ def run_text(snapshot: Snapshot) -> str:
     return "\n".join(lines)
 
 
-def step_lines(steps: Sequence[Step], now: datetime) -> list[str]:
-    """One line for each step; of very many, the first and the last."""
-    shown = steps
-    if len(steps) > SHOWN_STEPS:
-        head, tail = steps[: SHOWN_STEPS // 4], steps[-(SHOWN_STEPS - SHOWN_STEPS // 4) :]
-        left_out = len(steps) - len(head) - len(tail)
-        return [*step_lines(head, now), f"  … {count_words(left_out, 'more step')} …", *step_lines(tail, now)]
-    names = [one_line(step.id, 60) for step in shown]
-    width = min(NAME_WIDTH, max((width_of(name) for name in names), default=0))
+def chosen(steps: Sequence[Step], limit: int = SHOWN_STEPS) -> list[Step | int]:
+    """The steps to show of very many: first, last, and those that failed or are open; a number for those left out."""
+    if len(steps) <= limit:
+        return list(steps)
+    share = limit // 4
+    wanted = set(range(share)) | set(range(len(steps) - 2 * share, len(steps)))
+    wanted.update([number for number, step in enumerate(steps) if step.status != "completed"][:share])
+    shown: list[Step | int] = []
+    before = -1
+    for number in sorted(wanted):
+        if number > before + 1:
+            shown.append(number - before - 1)
+        shown.append(steps[number])
+        before = number
+    return shown
+
+
+def step_lines(steps: Sequence[Step], now: datetime, *, told_below: str | None = None) -> list[str]:
+    """One line for each step; of very many, for those that matter most."""
+    shown = chosen(steps)
+    width = min(
+        NAME_WIDTH, max((width_of(one_line(step.id, 60)) for step in shown if isinstance(step, Step)), default=0)
+    )
     lines: list[str] = []
-    for name, step in zip(names, shown, strict=True):
-        lines.append(f"  {MARKS[step.status]} {padded(name, width)}  {step_words(step, now)}".rstrip())
+    for step in shown:
+        if isinstance(step, int):
+            lines.append(f"  ⋮ {count_words(step, 'more step')}")
+            continue
+        words = status_words(step.status) if step.id == told_below else step_words(step, now)
+        lines.append(f"  {MARKS[step.status]} {padded(one_line(step.id, 60), width)}  {words}".rstrip())
         if step.approval:
             lines.append(f"    {one_line(step.approval.message, 200)}")
     return lines

@@ -13,8 +13,10 @@ from .untrusted import coarse_seconds, human_seconds
 # A stretch in which nothing works is folded when it lasts longer than this share of all work.
 FOLD_SHARE = 0.5
 FOLD_AT_LEAST_SECONDS = 3.0
-FOLDED_SHARE = 0.09
-FOLDS_AT_MOST_SHARE = 0.45
+FOLDED_SHARE = 0.16
+FOLDS_AT_MOST_SHARE = 0.5
+# Labels closer than this would touch on a narrow page.
+APART = 18
 TICKS = 4
 
 
@@ -53,8 +55,14 @@ class Timescale:
             if self.folds
             else [(100 * number / TICKS, human_seconds(total * number / TICKS)) for number in range(1, TICKS)]
         )
-        apart = [tick for number, tick in enumerate(inner) if not number or tick[0] - inner[number - 1][0] > 14]
-        return [(0.0, "0"), *(tick for tick in apart if 10 < tick[0] < 86), (100.0, human_seconds(total))]
+        ticks = [(0.0, "0")]
+        for tick in inner:
+            if tick[0] - ticks[-1][0] > APART:
+                ticks.append(tick)
+        if 100 - ticks[-1][0] < APART and len(ticks) > 1:
+            # The total stands in the card's head; a folded wait is told nowhere else.
+            return [*ticks[:-1], (100.0, ticks[-1][1])]
+        return [*ticks, (100.0, human_seconds(total))]
 
 
 def timescale(steps: Sequence[Step], start: datetime, end: datetime) -> Timescale:
