@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .paths import HOME_VARIABLE, Home
 
@@ -27,8 +26,7 @@ _SIGNS: tuple[tuple[str, Kind], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """What is wrong with the server."""
 
     kind: Kind

@@ -1,8 +1,8 @@
 """What a dead worker host left behind is given back to Temporal at once, so that its successor goes on without waiting.
 
 Temporal notices a dead worker by timeouts: a second for the sticky queue, the heartbeat timeout for a step. The
-successor knows better: the supervisor has seen the process end. Its steps are failed with `WorkerDied`. That takes none of
-the attempts their retry policy gives them, until a step has seen so many deaths that it may be their cause.
+successor knows better: the supervisor has seen the process end. Its steps are failed with `WorkerDied`. That takes none
+of the attempts their retry policy gives them, until a step has seen so many deaths that it may be their cause.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ AT_ONCE = 16
 RETRY_DELAY = timedelta(milliseconds=1)
 """Zero would mean the retry policy's own interval."""
 FORGIVEN_DEATHS = 5
-"""A step that takes all memory, or crashes the interpreter, kills every worker that runs it: it must fail in the end."""
+"""A step that takes all memory or crashes the interpreter kills every worker that runs it: it must fail in the end."""
 _IDENTITY = re.compile(r"jw-(?P<key>[0-9a-f]+)-(?P<epoch>[0-9a-f]+)\.(?P<number>[0-9]+)")
 
 

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,20 +84,20 @@ class HostProcess:
             reply(message)
 
 
-@dataclass
 class Host:
     """A notebook's worker host, whichever process it has now."""
 
-    spec: HostSpec
-    bundles: list[str] = field(default_factory=list[str])
-    leases: set[int] = field(default_factory=set[int])
-    process: HostProcess | None = None
-    identity: str = ""
-    restarts: int = 0
-    error: str | None = None
-    backoff: Backoff = field(default_factory=Backoff)
-    restart: Timer | None = None
-    started: float = field(default_factory=time.monotonic)
+    def __init__(self, spec: HostSpec, bundles: list[str]) -> None:
+        self.spec = spec
+        self.bundles = bundles
+        self.leases: set[int] = set()
+        self.process: HostProcess | None = None
+        self.identity = ""
+        self.restarts = 0
+        self.error: str | None = None
+        self.backoff = Backoff()
+        self.restart: Timer | None = None
+        self.started = time.monotonic()
 
 
 class HostTable:
@@ -170,7 +169,7 @@ class HostTable:
         """Have a host for this spec, with a lease of `client`."""
         host = self.hosts.get(spec.key)
         if host is None:
-            host = self.hosts[spec.key] = Host(spec)
+            host = self.hosts[spec.key] = Host(spec, [])
         elif spec != host.spec:
             host.spec = spec
             if host.process:
@@ -186,7 +185,7 @@ class HostTable:
         """Start a host for the open runs of these bundles, without a kernel that asks for it."""
         host = self.hosts.get(spec.key)
         if host is None:
-            host = self.hosts[spec.key] = Host(spec, bundles=list(bundles))
+            host = self.hosts[spec.key] = Host(spec, list(bundles))
             self._start(host)
             return
         for bundle in bundles:

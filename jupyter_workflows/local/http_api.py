@@ -8,10 +8,9 @@ checks at every start that it refuses all others.
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import socket
 from typing import Any
-from urllib.parse import quote
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 1.0
@@ -32,7 +31,7 @@ class HttpApi:
     @classmethod
     def secret_host(cls) -> str:
         """A host name that nobody can guess, and that never resolves (RFC 6761)."""
-        return f"{secrets.token_hex(16)}.invalid"
+        return f"{os.urandom(16).hex()}.invalid"
 
     def namespace(self, name: str) -> dict[str, Any] | None:
         """What the server knows of a namespace; None while it is not ready.
@@ -55,9 +54,10 @@ class HttpApi:
 
     def open_queues(self, namespace: str, page: str = "") -> tuple[set[str], str]:
         """Task queues of open runs, and the token of the next page ("" after the last)."""
-        query = quote("ExecutionStatus='Running'", safe="")
-        path = f"/api/v1/namespaces/{namespace}/workflows?pageSize=1000&query={query}"
-        status, body = self._request("GET", path + (f"&nextPageToken={quote(page, safe='')}" if page else ""))
+        path = f"/api/v1/namespaces/{namespace}/workflows?pageSize=1000&query=ExecutionStatus%3D%27Running%27"
+        # The token is base64; urllib.parse would cost more to import than the request to make.
+        token = page.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+        status, body = self._request("GET", f"{path}&nextPageToken={token}" if page else path)
         if status != 200:
             raise OSError(f"listing open runs: HTTP {status}")
         return {str(run.get("taskQueue", "")) for run in body.get("executions", [])}, str(body.get("nextPageToken", ""))

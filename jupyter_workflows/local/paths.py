@@ -7,15 +7,12 @@ directories. All of it belongs to the user alone: directories have mode 0700, fi
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RuntimeFailed
 
@@ -26,8 +23,7 @@ SOCKET_PATH_BYTES = 100
 """`sun_path` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(NamedTuple):
     """The directories of one embedded runtime.
 
     Args:
@@ -112,6 +108,8 @@ class Home:
         path = self.runtime / "supervisor.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
             return path
+        import hashlib
+
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
         return _short_directory() / f"{name}.sock"
 
@@ -173,6 +171,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _short_directory() -> Path:
+    import tempfile
+
     temporary = Path("/tmp")  # the same for every process, whatever its TMPDIR says
     parent = temporary if temporary.is_dir() else Path(tempfile.gettempdir())
     return parent / f"jupyter-workflows-{os.geteuid()}"

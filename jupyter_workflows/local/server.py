@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .children import Backoff, Child
 from .diagnosis import TAIL_BYTES, Diagnosis, damaged_beyond_doubt, damaged_sentence, diagnose
@@ -41,8 +39,7 @@ _SETTINGS = (
 State = Literal["starting", "ready", "waiting", "failed", "stopped"]
 
 
-@dataclass(frozen=True)
-class Ports:
+class Ports(NamedTuple):
     """The ports of one server, kept over restarts."""
 
     frontend: int
@@ -98,7 +95,7 @@ class TemporalServer:
         self.ports = choose_ports(_remembered(self._home))
         self.api = HttpApi(self.ports.http, HttpApi.secret_host())
         with suppress(OSError):
-            write_private(self._home.server / "ports.json", self.ports.__dict__)
+            write_private(self._home.server / "ports.json", self.ports._asdict())
         self._log_start = _size(self._log)
         # Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does.
         environment = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
@@ -239,12 +236,17 @@ class TemporalServer:
 def choose_ports(wanted: tuple[int, ...]) -> Ports:
     """Ports that are free now: the wanted ones where possible, so that connected clients find the server again."""
     chosen: list[int] = []
-    for port in (*wanted, *random.sample(PORTS, 200)):
+    for port in (*wanted, *_random_ports()):
         if len(chosen) < 3 and port not in chosen and _is_free(port):
             chosen.append(port)
     if len(chosen) < 3:
         chosen = [_any_free_port() for _ in range(3)]
     return Ports(*chosen)
+
+
+def _random_ports() -> list[int]:
+    draws = os.urandom(400)
+    return [PORTS[int.from_bytes(draws[at : at + 2]) % len(PORTS)] for at in range(0, len(draws), 2)]
 
 
 def _is_free(port: int) -> bool:

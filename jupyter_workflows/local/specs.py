@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .paths import Home, read_json, write_private
 
@@ -17,8 +15,7 @@ _START_ONLY_PREFIXES = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
 _START_ONLY_NAMES = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
-@dataclass(frozen=True)
-class HostSpec:
+class HostSpec(NamedTuple):
     """Which worker host a notebook needs.
 
     Args:
@@ -33,7 +30,7 @@ class HostSpec:
     python: str
     cwd: str
     notebook: str | None = None
-    env: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    env: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     sys_path: tuple[str, ...] = ()
     umask: int = 0o022
 
@@ -62,9 +59,15 @@ class HostSpec:
             umask=int(content.get("umask", 0o022)),
         )
 
+    def __repr__(self) -> str:
+        """Without the environment: it may hold keys, and a representation ends up in logs."""
+        return f"HostSpec({self.python!r}, {self.cwd!r}, notebook={self.notebook!r})"
+
     @property
     def key(self) -> str:
         """What identifies the host: the same for every kernel of one notebook and interpreter."""
+        import hashlib
+
         identity = json.dumps([self.notebook or self.cwd, self.python])
         return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
@@ -90,7 +93,7 @@ class HostSpec:
 
     def with_env(self, env: dict[str, str]) -> HostSpec:
         """The same host in another environment."""
-        return replace(self, env=env)
+        return self._replace(env=env)
 
 
 def remember(home: Home, spec: HostSpec, bundles: list[str]) -> None:
