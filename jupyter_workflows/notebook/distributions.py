@@ -11,20 +11,20 @@ from collections.abc import Iterable
 def versions(modules: Iterable[str]) -> dict[str, str]:
     """Distribution name to version, for the top-level modules that are not Python's own."""
     found: dict[str, str] = {}
-    for module in sorted({module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names)):
-        for name in distributions_of(module):
-            found[name] = importlib.metadata.version(name)
+    for module in {module.partition(".")[0] for module in modules} - sys.stdlib_module_names:
+        found.update(distributions_of(module))
     return dict(sorted(found.items()))
 
 
 @functools.cache
-def distributions_of(module: str) -> tuple[str, ...]:
-    """The distributions a top-level module comes from; empty for one that none installed."""
+def distributions_of(module: str) -> dict[str, str]:
+    """Name and version of the distributions a top-level module comes from; kept, as a loaded module is."""
     try:
-        # Most modules are called like their distribution; asking for it by name takes well under a millisecond.
-        return (importlib.metadata.distribution(module).metadata["Name"],)
+        # Most modules are called like their distribution; asking for it by name takes a few milliseconds.
+        found = importlib.metadata.distribution(module)
+        return {found.metadata["Name"]: found.version}
     except importlib.metadata.PackageNotFoundError:
-        return tuple(dict.fromkeys(_all_distributions().get(module, ())))
+        return {name: importlib.metadata.version(name) for name in _all_distributions().get(module, ())}
 
 
 @functools.cache

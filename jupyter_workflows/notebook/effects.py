@@ -95,7 +95,10 @@ class Purity:
             return text
         if isinstance(value, types.ModuleType):
             return f"{value.__name__}.{rest}" if rest else value.__name__
-        return "os.environ" if type(value).__name__ == "_Environ" else text
+        if type(value).__name__ == "_Environ":
+            return f"os.environ.{rest}"
+        module = getattr(value, "__module__", None) if callable(value) else None
+        return f"{module}.{getattr(value, '__qualname__', root)}" if module and not rest else text
 
     def _call(self, node: ast.Call) -> str | None:
         """What a call does beside giving a value."""

@@ -74,7 +74,7 @@ class Gathering:
         elif isinstance(binding, LiveValue) or (isinstance(binding, Defined) and is_value(binding)):
             self._value(binding, location)
         elif isinstance(binding, Defined):
-            self._definition(binding)
+            self._definition(binding, location)
 
     def _missing(
         self, binding: Missing, location: CellLocation | None, read: Reference | None, reader: Item | None
@@ -108,10 +108,10 @@ class Gathering:
         if verdict.item:
             self._enter(verdict.item)
 
-    def _definition(self, binding: Defined) -> None:
+    def _definition(self, binding: Defined, location: CellLocation | None) -> None:
         statement = binding.definition.statement
         if statement.kind == "block":
-            self._value(binding, binding.definition.location)
+            self._value(binding, location)
             return
         change = self._constants.change_after(binding.definition, attributes_only=True)
         if change:

@@ -70,7 +70,10 @@ def defines(statement: Statement, name: str, value: object) -> FunctionNode | No
     nodes = list(function_nodes(statement.node, name))
     if function is None:
         return nodes[0] if nodes else None
-    return next((node for node in nodes if same_code(compiled(node), function.__code__)), None)
+    exact = next((node for node in nodes if same_code(compiled(node), function.__code__)), None)
+    # A decorator that does not keep `__wrapped__` hides the function: what it made has another name.
+    hidden = (node for node in nodes if node.decorator_list and function.__code__.co_name != node.name)
+    return exact or next(hidden, None)
 
 
 _compiled: dict[int, tuple[FunctionNode, types.CodeType | None]] = {}

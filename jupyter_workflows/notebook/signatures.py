@@ -48,7 +48,9 @@ STAYING: tuple[type, ...] = (
 def untravelling(hint: object) -> object | None:
     """The first part of an annotation whose values can't be sent to a worker."""
     for part in parts_of(hint):
-        if isinstance(part, types.ModuleType) or (isinstance(part, type) and not travels(part)):
+        if isinstance(part, types.ModuleType | types.BuiltinFunctionType | types.FunctionType):
+            return part
+        if isinstance(part, type) and not travels(part):
             return part
     return None
 
