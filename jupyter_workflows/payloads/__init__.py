@@ -1,12 +1,13 @@
 """How values travel: between notebook, workflow, activity and reviewer, through Temporal's history.
 
-Small values travel as JSON, tables and arrays as Arrow, and whatever is larger than 32 KiB waits in external
-storage while history keeps a reference. Nothing is ever pickled.
+Small values travel as JSON, tables and arrays as Arrow, and whatever has 32 KiB or more waits in external storage
+while history keeps a reference. Nothing is ever pickled.
 """
 
 from __future__ import annotations
 
-from .conversion import data_converter
-from .storage import FileStorage, collect_garbage
+from .converter import data_converter
+from .selection import select_storage
+from .storage import FileStorage, Garbage, collect_garbage
 
-__all__ = ["FileStorage", "collect_garbage", "data_converter"]
+__all__ = ["FileStorage", "Garbage", "collect_garbage", "data_converter", "select_storage"]

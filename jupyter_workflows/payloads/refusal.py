@@ -7,6 +7,10 @@ from temporalio.exceptions import ApplicationError
 from ..errors import PayloadError
 
 
+class Unfit(ValueError):
+    """A part of a value can't travel; the text continues a sentence that begins with its path."""
+
+
 class _Refusal(PayloadError, ApplicationError):
     """A `PayloadError` that Temporal's worker takes as final: it fails the run or the step, with its message.
 

@@ -6,12 +6,23 @@ a check after that takes about a microsecond.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
-from typing import Any, cast
+from typing import Annotated, Any, cast, get_origin
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    InstanceOf,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
+from typing_extensions import TypeAliasType
 
+from .kinds import kind_of
 from .refusal import refuse
 
 _CACHED_ADAPTERS = 1024
@@ -22,14 +33,14 @@ _CONFIG = ConfigDict(arbitrary_types_allowed=True)
 
 
 def validate(value: Any, annotation: Any, what: str) -> Any:
-    """The value as its annotation wants it, or a `PayloadError` that names the value and what was expected.
+    """The value as its annotation wants it.
 
-    Pydantic's lax rules hold: `"3"` is fine where an `int` is expected and arrives as `3`.
+    pydantic's lax rules hold: `"3"` is fine where an `int` is expected and arrives as `3`.
 
     Args:
         value: What was given.
-        annotation: The annotation of the parameter or return value; `None`'s and a missing one's differ:
-            pass `inspect.Parameter.empty` or `typing.Any` for the latter.
+        annotation: The annotation of the parameter or the return value; `inspect.Parameter.empty` and
+            `typing.Any` mean that anything goes.
         what: Names the value in the message, such as `argument 'contract_id'`.
 
     Raises:
@@ -40,7 +51,7 @@ def validate(value: Any, annotation: Any, what: str) -> Any:
     try:
         return adapter(annotation).validate_python(value)
     except ValidationError as error:
-        raise refuse(f"{what} does not fit its annotation: {problems(error, annotation, value)}") from None
+        raise refuse(f"{what} must be {name(annotation)}: {problems(error)}") from None
 
 
 def adapter(annotation: Any) -> TypeAdapter[Any]:
@@ -57,17 +68,17 @@ def adapter(annotation: Any) -> TypeAdapter[Any]:
         return _new_adapter(annotation)
 
 
-def problems(error: ValidationError, annotation: Any, value: Any) -> str:
-    """A validation error as one sentence: what was expected, what came, where."""
+def problems(error: ValidationError) -> str:
+    """What a validation found, as one sentence: what came, where, and what is wrong with it."""
     found = error.errors(include_url=False, include_context=False)
-    sentences = [_problem(dict(problem), annotation, value) for problem in found[:_SHOWN_PROBLEMS]]
+    sentences = [_problem(dict(problem)) for problem in found[:_SHOWN_PROBLEMS]]
     more = len(found) - _SHOWN_PROBLEMS
     return "; ".join(sentences) + (f"; and {more} more" if more > 0 else "")
 
 
 def name(annotation: Any) -> str:
     """An annotation as the user wrote it, near enough."""
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+    if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation.__qualname__
     return str(annotation).replace("typing.", "")
 
@@ -76,7 +87,7 @@ def short(value: Any) -> str:
     """A value for a message: its repr, cut, with its type; never fails."""
     try:
         text = repr(value)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a repr of the user's may raise anything, and a message is due all the same
         text = "(a value whose repr fails)"
     cut = text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
     return f"{cut} ({type(value).__name__})"
@@ -89,18 +100,37 @@ def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
 
 def _new_adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
-        try:
-            return TypeAdapter(annotation, config=_CONFIG)
-        except PydanticUserError as error:
-            if error.code != "type-adapter-config-unused":
-                raise
-            return TypeAdapter(annotation)  # models and dataclasses bring a config of their own
+        return _pydantic_adapter(_checkable(annotation))
     except (PydanticUserError, PydanticSchemaGenerationError, NameError) as error:
         reason = str(error).splitlines()[0]
         raise refuse(
             f"the annotation {name(annotation)} can't be checked: {reason}. "
             "Define what it names before the function, or leave the annotation out"
         ) from None
+
+
+def _checkable(annotation: Any) -> Any:
+    """An annotation in terms that pydantic knows."""
+    if isinstance(annotation, type) and any(
+        (base.__module__, base.__name__) == ("numpy", "generic") for base in annotation.__mro__
+    ):
+        return Annotated[annotation, BeforeValidator(lambda v: v if isinstance(v, annotation) else annotation(v))]
+    origin = get_origin(annotation)
+    if isinstance(origin, type) and kind_of(origin).route == "tabular":
+        return InstanceOf[origin]  # numpy.typing.NDArray[...]: the class is checked, the dtype is not
+    if dataclasses.is_dataclass(annotation) and not hasattr(annotation, "__pydantic_config__"):
+        # Only as a part of something else does a dataclass take a configuration that is not its own.
+        return TypeAliasType("Dataclass", annotation)  # pyright: ignore[reportGeneralTypeIssues]
+    return annotation
+
+
+def _pydantic_adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=_CONFIG)
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+        return TypeAdapter(annotation)  # models bring a configuration of their own
 
 
 def _is_hashable(annotation: Any) -> bool:
@@ -111,12 +141,9 @@ def _is_hashable(annotation: Any) -> bool:
     return True
 
 
-def _problem(problem: dict[str, Any], annotation: Any, value: Any) -> str:
+def _problem(problem: dict[str, Any]) -> str:
     steps = cast("tuple[int | str, ...]", problem["loc"])
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    at = f"at {place}, " if place else ""
     message = str(problem["msg"])
     message = message[0].lower() + message[1:]
-    if not place:
-        return f"{name(annotation)} is expected, but it is {short(value)}: {message}"
-    return f"{at}{message}, but it is {short(problem.get('input'))}"
+    return f"{place + ' is' if place else 'it is'} {short(problem.get('input'))}: {message}"

@@ -1,0 +1,154 @@
+"""What a value holds before it is sent: whether all of it can travel, and which way.
+
+The walk goes level by level in C loops, because every value that is sent goes through it. pydantic's encoder alone
+would be unsafe: it reads any iterator it meets, so that an open file or a database cursor would be emptied and
+arrive as a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import PurePath
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from ..errors import PayloadError
+from .kinds import Kind, Route, is_key, kind_of
+from .refusal import Unfit, refuse
+from .tables import encode, plain_scalar
+
+# pydantic's JSON parser stops at 201 levels.
+MAX_DEPTH = 200
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Which routes the parts of a value take."""
+
+    routes: frozenset[Route]
+
+    @property
+    def needs_rewriting(self) -> bool:
+        """Whether something in it is no JSON and has to be replaced before encoding."""
+        return "buffer" in self.routes or "missing" in self.routes
+
+
+_LEAF_ONLY = Survey(frozenset({"leaf"}))
+
+
+def survey(value: Any) -> Survey:
+    """How a value has to travel.
+
+    Raises:
+        Unfit: Some part of it can't travel; `refusal` finds out which.
+    """
+    found = {type(value): kind_of(type(value))}
+    if found[type(value)].route == "leaf":
+        return _LEAF_ONLY
+    level: list[Any] = [value]
+    routes: set[Route] = set()
+    for _ in range(MAX_DEPTH + 1):
+        routes.update(kind.route for kind in found.values())
+        if "refused" in routes:
+            raise Unfit("holds something that can't travel")
+        branches = [cls for cls, kind in found.items() if kind.children is not None]
+        if not branches:
+            return Survey(frozenset(routes))
+        level = list(chain.from_iterable(_below(level, cls, found) for cls in branches))
+        found = {cls: kind_of(cls) for cls in set(map(type, level))}
+    raise Unfit(f"is nested deeper than {MAX_DEPTH} levels")
+
+
+def refusal(value: Any, what: str, reason: str = "") -> PayloadError:
+    """The `PayloadError` that names the first part of a value which can't travel.
+
+    Args:
+        value: The whole value.
+        what: What the caller calls it, such as `argument 'docs'`.
+        reason: What the encoder said, in case no part alone is at fault.
+    """
+    path, why = next(_unfit(value, what), (what, f"can't be sent: {reason or 'it is no JSON'}"))
+    return refuse(f"{path} {why}")
+
+
+def _below(level: list[Any], cls: type, found: dict[type, Kind]) -> Iterable[Any]:
+    """What the members of one type in a level hold."""
+    members = level if len(found) == 1 else [each for each in level if type(each) is cls]
+    # A container that occurs many times, or holds itself, is looked into once a level.
+    if len(members) > 1 and len(set(map(id, members))) < len(members):
+        members = list({id(each): each for each in members}.values())
+    if issubclass(cls, dict) and not all(map(is_key, set(map(type, chain.from_iterable(members))))):
+        raise Unfit("has keys that can't travel")
+    children = found[cls].children
+    return children(members) if children is not None else ()
+
+
+def _unfit(value: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Each part of a value that can't travel: its path and a sentence's end about it."""
+    kind = kind_of(type(value))
+    if id(value) in above:
+        yield path, f"contains itself ({type(value).__name__}). Pass the parts without the way back"
+    elif len(above) > MAX_DEPTH:
+        yield path[:80] + "…", f"is nested deeper than {MAX_DEPTH} levels. Flatten it, or write it to a file"
+    elif kind.route == "refused":
+        yield path, _of_type(value, kind)
+    elif kind.children is not None:
+        yield from _unfit_key(value, path)
+        for step, part in _parts(value, kind):
+            yield from _unfit(part, path + step, (*above, id(value)))
+    else:
+        yield from _unfit_alone(value, path, kind)
+
+
+def _unfit_key(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    for key in value if isinstance(value, dict) else ():
+        if not is_key(type(key)):
+            yield path, f"has the key {key!r} ({type(key).__name__}); keys must be text, numbers or the like"
+        elif isinstance(key, str):
+            yield from _unfit_alone(key, f"{path} key {key!a}", kind_of(str))
+
+
+def _parts(value: Any, kind: Kind) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from ((f"[{key!r}]", part) for key, part in value.items())
+    elif kind.fields or hasattr(value, "__pydantic_extra__"):
+        yield from ((f".{name}", getattr(value, name, None)) for name in kind.fields)
+        yield from ((f".{name}", part) for name, part in (getattr(value, "__pydantic_extra__", None) or {}).items())
+    else:
+        yield from ((f"[{index}]", part) for index, part in enumerate(value))
+
+
+def _unfit_alone(value: Any, path: str, kind: Kind) -> Iterator[tuple[str, str]]:
+    if isinstance(value, (str, PurePath)):
+        yield from _lone_surrogate(str(value), path)
+    elif kind.route == "tabular":
+        try:
+            encode(value)
+        except Unfit as unfit:
+            yield path, str(unfit)
+    elif kind.route == "scalar":
+        try:
+            plain_scalar(value)
+        except Unfit as unfit:
+            yield path, str(unfit)
+    elif kind.route == "unknown":
+        try:
+            to_json(value)
+        except (PydanticSerializationError, ValueError, TypeError):
+            yield path, _of_type(value, kind)
+
+
+def _of_type(value: Any, kind: Kind) -> str:
+    return f"is of type {type(value).__name__}, which can't travel. {kind.remedy}"
+
+
+def _lone_surrogate(value: str, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        character = value[error.start]
+        reason = f"holds {character!a} at position {error.start}, half a character, which no other reader accepts. "
+        yield path, reason + "Clean the text first: text.encode('utf-8', 'replace').decode()"
