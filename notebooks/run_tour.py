@@ -62,12 +62,13 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> str | None:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
         on_cell_start=announce,
     )
     try:
         client.execute()
     except CellExecutionError as error:
-        return str(error)
+        return f"a cell failed, its traceback stands in the written notebook: {error.ename}: {error.evalue}"
     return None
 
 

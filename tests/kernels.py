@@ -52,6 +52,7 @@ def run_cells(
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env=kernel_environment(home, folder))
     return notebook
