@@ -34,43 +34,94 @@ class HelpShown(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises instead of ending the process."""
+    """A parser that raises instead of ending the process, and says what would be right."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The parsed arguments.
+
+        Raises:
+            CommandError: They don't fit.
+            HelpShown: Help or the version was asked for.
+        """
+        parsed, rest = self.parse_known_args(args, namespace)
+        if rest:
+            self.part_of(parsed).refuse(rest)
+        return parsed
+
+    def part_of(self, parsed: argparse.Namespace) -> Parser:
+        """The parser of the subcommand that was given; this one where there is none."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage]
+                return action.choices.get(getattr(parsed, action.dest, None), self)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return self
+
+    def refuse(self, rest: Sequence[str]) -> NoReturn:
+        """Refuses words that mean nothing here.
+
+        Raises:
+            CommandError: Always; with the option that was probably meant.
+        """
+        word = rest[0].partition("=")[0]
+        if not word.startswith("-"):
+            self.error(f"{self.words} takes no {rest[0]!r}")
+        known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        self.error(f"there is no option {word}: {suggestion(word, known)}")
+
+    @property
+    def words(self) -> str:
+        """The subcommand or magic in quotes, for a message."""
+        return f"`{self.prog.split()[-1]}`"
 
     def error(self, message: str) -> NoReturn:
         """Refuses the arguments.
 
         Raises:
-            CommandError: Always; with a suggestion and where help is.
+            CommandError: Always; says where help is.
         """
-        raise CommandError(f"{explained(message)}; `{self.prog} --help` shows what there is")
+        raise CommandError(f"{self.explained(message)}; `{self.prog} --help` shows what there is")
 
-    def print_help(self, file: Any = None) -> None:
-        """Shows the help to whoever parses."""
-        del file
-        raise HelpShown(self.format_help().rstrip())
+    def explained(self, message: str) -> str:
+        """Argparse's message in our words."""
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message:
+            return f"{self.words} needs {missing.replace(', ', ' and ')}"
+        argument, _, problem = message.removeprefix("argument ").partition(": ")
+        flag = argument.split("/")[0]
+        if problem.startswith("invalid choice: "):
+            given, _, choices = problem.removeprefix("invalid choice: ").partition(" (choose from ")
+            hint = suggestion(given.strip("'"), [choice.strip("'") for choice in choices.rstrip(")").split(", ")])
+            return (
+                f"there is no subcommand {given}: {hint}"
+                if flag == "SUBCOMMAND"
+                else f"{flag} takes no {given}: {hint}"
+            )
+        if problem.startswith("invalid int value: "):
+            return f"{flag} takes a whole number, not {problem.removeprefix('invalid int value: ')}"
+        if problem == "expected one argument":
+            return f"{flag} needs a value"
+        return message
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Ends the parse, not the process.
+    def print_help(self, file: Any = None) -> NoReturn:
+        """Shows the help to whoever parses.
 
         Raises:
             HelpShown: Always.
         """
-        del status
-        raise HelpShown((message or "").rstrip())
+        del file
+        raise HelpShown(self.format_help().rstrip())
+
+    def _print_message(self, message: str, file: Any = None) -> NoReturn:
+        del file
+        raise HelpShown(message.rstrip())
 
 
-def explained(message: str) -> str:
-    """Argparse's message, an invalid choice with the one that was probably meant."""
-    start, found, rest = message.partition("invalid choice: ")
-    if not found:
-        return message
-    given, _, choices = rest.partition(" (choose from ")
-    known = [choice.strip(" '") for choice in choices.rstrip(")").split(",")]
-    word = given.strip("'\"")
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, else all of them."""
     near = difflib.get_close_matches(word, known, n=1)
-    what = "subcommand" if "SUBCOMMAND" in start or not start.startswith("argument -") else start.split(":")[0][9:]
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"there is no {what} {word!r}: {hint}" if what == "subcommand" else f"{what} takes no {word!r}: {hint}"
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
 
 
 def global_options(*, own_default: bool) -> argparse.ArgumentParser:
