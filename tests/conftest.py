@@ -60,7 +60,7 @@ def _environment_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
             patch.delenv(name)
-        patch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path_factory.mktemp("profile") / "temporal.toml"))
+        patch.setenv("TEMPORAL_CONFIG_FILE", os.devnull)
         patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
         yield
 

@@ -152,7 +152,7 @@ def _default_file(variables: Mapping[str, str]) -> Path:
 
 
 def _load(variables: Mapping[str, str], sources: _Sources) -> ClientConfigProfile:
-    if sources.is_chosen and not sources.file.is_file():
+    if sources.is_chosen and not sources.file.exists():
         raise ConnectionFailed(
             f"TEMPORAL_CONFIG_FILE is {str(sources.file)!r}, and there is no such file. Correct or unset it"
         )

@@ -33,6 +33,7 @@ from temporalio.converter import (
     StorageDriverClaim,
     StorageDriverRetrieveContext,
     StorageDriverStoreContext,
+    StorageDriverWorkflowInfo,
 )
 
 from ..errors import PayloadError
@@ -45,6 +46,7 @@ except ImportError:  # Windows: no locks between processes; the grace period alo
 
 DRIVER_NAME = "jupyter-workflows.files"
 GRACE = timedelta(hours=1)
+_UNOWNED = timedelta(days=30)
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -82,12 +84,7 @@ class FileStorage(StorageDriver):
         Raises:
             PayloadError: The disk is full or can't be written; Temporal tries again where a worker stores.
         """
-        target = context.target
-        owner = {
-            "server": self.server,
-            "namespace": target.namespace if target else "",
-            "workflow_id": (target.id if target else None) or "",
-        }
+        owner = self._owner(context)
         patience = _PATIENCE_OF_STEPS if activity.in_activity() else _PATIENCE
         try:
             digests = await _patiently(lambda: self._write(owner, payloads), patience, unless=frozenset())
@@ -111,6 +108,15 @@ class FileStorage(StorageDriver):
             PayloadError: A file is gone, damaged or unreadable; final for the run that needs it.
         """
         return [await self._retrieve(claim) for claim in claims]
+
+    def _owner(self, context: StorageDriverStoreContext) -> dict[str, str]:
+        """Whose value it is. The SDK stores heartbeats for the activity; they belong to its run all the same."""
+        target = context.target
+        workflow_id = target.id if isinstance(target, StorageDriverWorkflowInfo) else None
+        if workflow_id is None and activity.in_activity():
+            workflow_id = activity.info().workflow_id
+        namespace = target.namespace if target else ""
+        return {"server": self.server, "namespace": namespace, "workflow_id": workflow_id or ""}
 
     async def _retrieve(self, claim: StorageDriverClaim) -> Payload:
         path = self._path(claim)
@@ -181,7 +187,8 @@ async def collect_garbage(
         if owner is None or owner.get("namespace") != namespace or not _same_host(owner.get("server", ""), server):
             continue
         workflow_id = owner.get("workflow_id", "")
-        if _is_recent(directory, grace) or (workflow_id and await exists(workflow_id)):
+        keep = grace if workflow_id else max(grace, _UNOWNED)
+        if _is_recent(directory, keep) or (workflow_id and await exists(workflow_id)):
             continue
         freed = await asyncio.to_thread(_remove, root, directory, grace)
         runs += freed is not None
