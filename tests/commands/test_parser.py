@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from jupyter_workflows.commands.dispatch import FUNCTIONS, function_of
 from jupyter_workflows.commands.parser import HelpShown, parse
 from jupyter_workflows.commands.subcommands import SUBCOMMANDS
 from jupyter_workflows.errors import CommandError
+from jupyter_workflows.schema import RunStatus
 
 PROGRAM = "jupyter workflows"
 
@@ -72,11 +75,7 @@ def test_output_options_stand_before_or_after_the_subcommand(line: str):
         ("signal r", "`signal` needs NAME"),
         ("show r --folow", "there is no option --folow: did you mean --follow?"),
         ("down now", "`down` takes no 'now'"),
-        (
-            "runs --status done",
-            "--status takes no 'done': there are "
-            "running, completed, failed, cancelled, terminated, timed_out, continued_as_new",
-        ),
+        ("runs --status done", f"--status takes no 'done': there are {', '.join(get_args(RunStatus))}"),
         ("runs --status faild", "--status takes no 'faild': did you mean failed?"),
         ("runs --limit many", "--limit takes a whole number, not 'many'"),
         ("runs --since", "--since needs a value"),
