@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from jupyter_workflows.connection import LoopThread, Settings, connect
 from jupyter_workflows.errors import ConnectionFailed
+from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.specs import HostSpec
@@ -156,3 +157,13 @@ def served(runtime: Runtime, client_loop: LoopThread) -> Runs:
     runs = Runs(runtime, write_bundle(runtime.home), client_loop)
     runs.load()
     return runs
+
+
+@pytest.fixture
+def own(own_home: Home, client_loop: LoopThread) -> Iterator[Runs]:
+    """A bundle served by a runtime of the test's own, which it may break."""
+    runtime = local_runtime.ensure(own_home)
+    runs = Runs(runtime, write_bundle(own_home), client_loop)
+    runs.load()
+    yield runs
+    runtime.close()

@@ -82,7 +82,9 @@ def test_an_unsuitable_binary_is_refused(
 
 def test_a_wrong_variable_is_named(bare_home: Home, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(BINARY_VARIABLE, "/nowhere/temporal")
-    with pytest.raises(RuntimeFailed, match="JUPYTER_WORKFLOWS_TEMPORAL_BINARY names /nowhere/temporal, which does not"):
+    with pytest.raises(
+        RuntimeFailed, match="JUPYTER_WORKFLOWS_TEMPORAL_BINARY names /nowhere/temporal, which does not"
+    ):
         find_binary(bare_home, nothing)
 
 
