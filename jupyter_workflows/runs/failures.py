@@ -135,7 +135,7 @@ def failure_message(run_id: str, failure: Failure) -> str:
 
 def says_the_same(outer: Failure, step: Failure) -> bool:
     """Whether the run's failure only passes the step's on."""
-    return outer.message == step.message and outer.type in (step.type, "StepFailed")
+    return outer.type == "StepFailed" or (outer.message, outer.type) == (step.message, step.type)
 
 
 def exception_of(status: str, run_id: str, failure: Failure | None, reason: str = "") -> WorkflowFailed:

@@ -125,7 +125,8 @@ class Run(Generic[T]):
             RunNotFound: There is no such run.
             ConnectionFailed: The server is out of reach.
         """
-        return loop_thread().run(self.bounded(self.outcome(), seconds_of(timeout)), cancel_on_interrupt=True)
+        seconds = seconds_of(timeout)
+        return loop_thread().run(self.bounded(self.outcome(), seconds), cancel_on_interrupt=True)
 
     async def outcome(self) -> T:
         """The result; to be awaited on the loop thread."""
@@ -193,8 +194,8 @@ class Run(Generic[T]):
         Raises:
             ResultNotReady: The time was over first, or the run ended without it.
         """
-        waiting = self.until(what)
-        return loop_thread().run(self.bounded(waiting, seconds_of(timeout)), cancel_on_interrupt=True)
+        seconds = seconds_of(timeout)
+        return loop_thread().run(self.bounded(self.until(what), seconds), cancel_on_interrupt=True)
 
     async def until(self, what: str) -> Snapshot:
         """Waits until something is so; to be awaited on the loop thread."""

@@ -114,7 +114,7 @@ def doing(snapshot: Snapshot) -> str:
     for approval in snapshot.open_approvals:
         who = f" of {one_line(approval.assignee, 80)}" if approval.assignee else ""
         others = len(snapshot.open_approvals) - 1
-        more = f" and {count_words(others, 'more')}" if others else ""
+        more = f" and {others} more" if others else ""
         return f"it waits for approval {approval.id}{who} {since_words(approval.opened_at, now)}{more}"
     open_steps = [step for step in snapshot.steps if step.finished_at is None]
     for status in ("running", "retrying", "waiting", "scheduled"):

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,9 +30,11 @@ from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.security import identity
 from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
 
+from . import scenarios
+
 NAMES = (
-    "RateLimit, RetryPolicy, activity, continue_as_new, heartbeat, human_approval, parallel_map, set_query_value, sleep, "
-    "timeout, wait_for_signal, workflow"
+    "RateLimit, RetryPolicy, activity, continue_as_new, heartbeat, human_approval, parallel_map, "
+    "set_query_value, sleep, timeout, wait_for_signal, workflow"
 )
 HEAD = f"import asyncio\nfrom datetime import timedelta\nfrom jupyter_workflows.authoring import {NAMES}\n"
 FLAGS = [
@@ -192,65 +194,48 @@ def server() -> Iterator[str]:
     loop_thread().run(environment.shutdown(), timeout=20)
 
 
-@pytest.fixture
-def engine(server: str, tmp_path: Path) -> Iterator[Engine]:
-    home = SimpleNamespace(keys=tmp_path / "keys", bundles=tmp_path / "bundles", blobs=tmp_path / "blobs")
-    identity.load_trusted(home.keys)
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    root = tmp_path_factory.mktemp("home")
+    places = SimpleNamespace(keys=root / "keys", bundles=root / "bundles", blobs=root / "blobs", limits=root / "limits")
+    identity.load_trusted(places.keys)
+    return places
 
-    async def client() -> Client:
+
+@pytest.fixture(scope="session")
+def client(server: str, home: Any) -> Client:
+    async def connect() -> Client:
         converter = data_converter(FileStorage(home.blobs))
-        return await Client.connect(server, data_converter=converter, plugins=[EnginePlugin(tmp_path / "limits")])
+        return await Client.connect(server, data_converter=converter, plugins=[EnginePlugin(home.limits)])
 
+    return loop_thread().run(connect(), timeout=20)
+
+
+@contextlib.contextmanager
+def serving(client: Client, home: Any) -> Generator[Engine]:
     stack = contextlib.AsyncExitStack()
-    yield Engine(loop_thread().run(client(), timeout=20), home, stack)
+    yield Engine(client, home, stack)
     loop_thread().run(stack.aclose(), timeout=30)
 
 
-CONTRACT_MODELS = """
-from pydantic import BaseModel
-
-class Compliance(BaseModel):
-    risk_score: float
-    clauses: list[str] = []
-"""
-CONTRACT_ACTIVITIES = """
-@activity
-async def extract_contract_data(contract_id: str) -> dict:
-    if contract_id == "C-7":
-        raise ValueError(f"bad contract {contract_id!r}")
-    return {"contract_id": contract_id, "text": "the parties agree"}
-
-@activity
-def run_compliance_agent(extracted: dict) -> Compliance:
-    risk = 0.2 if extracted["contract_id"].startswith("low") else 0.9
-    return Compliance(risk_score=risk, clauses=["liability"])
-
-@activity
-async def update_crm(contract_id: str, status: str) -> None:
-    return None
-"""
-CONTRACT_WORKFLOW = """
-@workflow(
-    retry=RetryPolicy(max_attempts=3, backoff_coefficient=1.0, initial_interval=timedelta(milliseconds=20)),
-    timeout=timeout(hours=24),
-)
-async def contract_review_pipeline(contract_id: str) -> dict:
-    extracted = await extract_contract_data(contract_id)
-    compliance = await run_compliance_agent(extracted)
-    if compliance.risk_score > 0.7:
-        approved = await human_approval(
-            message=f"High-risk contract {contract_id} needs legal review",
-            assignee="legal@company.com",
-            timeout=timeout(days=3),
-        )
-        if not approved:
-            return {"status": "rejected", "reason": "human_review"}
-    await update_crm(contract_id, status="approved")
-    return {"status": "approved", "risk_score": compliance.risk_score}
-"""
-
-
 @pytest.fixture
-def contracts(engine: Engine) -> Engine:
-    engine.serve(CONTRACT_WORKFLOW, CONTRACT_ACTIVITIES, CONTRACT_MODELS)
-    return engine
+def engine(client: Client, home: Any) -> Iterator[Engine]:
+    """Nothing served yet; what a test serves ends with it."""
+    with serving(client, home) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def scenes(client: Client, home: Any) -> Iterator[Engine]:
+    """All workflows of `scenarios`."""
+    with serving(client, home) as engine:
+        engine.serve(scenarios.WORKFLOWS, scenarios.ACTIVITIES, scenarios.MODELS)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def contracts(client: Client, home: Any) -> Iterator[Engine]:
+    """The contract review of the design."""
+    with serving(client, home) as engine:
+        engine.serve(scenarios.CONTRACT_WORKFLOW, scenarios.CONTRACT_ACTIVITIES, scenarios.CONTRACT_MODELS)
+        yield engine
