@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..authoring import Workflow
+from .. import authoring
+from ..authoring import Activity, Workflow
 from ..errors import ClosureError
-from ..schema import BundledActivity, BundledWorkflow, Diagnostic
+from ..schema import BundledActivity, BundledWorkflow, CellLocation, Diagnostic
 from . import diagnostics as rules
-from .bindings import Defined, Imported
+from .bindings import Defined
 from .cell_log import CellLog
 from .definitions import check_definition
 from .diagnostics import Findings
@@ -17,11 +20,12 @@ from .distributions import versions
 from .gathering import Gathering
 from .items import Closure, Item
 from .live import function_of
-from .local_modules import LocalModules, ModuleUnreadable
+from .local_modules import LocalModules, ModuleUnreadable, imported_modules
 from .placement import ordered, place
 from .rendering import class_names
 from .roles import Roles
-from .signatures import parameters_schema, signature_text
+from .workflow_code import PACKAGE
+from .signatures import parameters_schema, signature_of, signature_text
 
 
 def resolve(
@@ -122,8 +126,6 @@ def copy_local_modules(gathering: Gathering, modules: LocalModules) -> None:
 
 def item_imports(item: Item) -> list[str]:
     """The modules that a definition imports inside itself."""
-    from .local_modules import imported_modules
-
     return list(imported_modules(item.node, [])) if item.verbatim and item.node is not None else []
 
 
@@ -139,12 +141,14 @@ def assemble(
     taken = {name for item in items for name in item.names} | set(gathering.imports)
     imported = {binding.module for binding in gathering.imports.values()}
     imported |= {name for item in items for name in item_imports(item)}
+    imported |= {step.module for step in roles.imported_steps.values()}
     return Closure(
         items=items,
         imports=gathering.imports,
         workflows=tuple(bundled_workflow(gathering.items[name], roles) for name in functions),
         activities=tuple(bundled_activities(gathering, roles)),
         exports=class_names(functions, taken),
+        imported_steps=tuple(roles.imported_steps[name] for name in sorted(roles.imported_steps)),
         local_modules=modules.copied,
         captured=tuple(gathering.captured),
         distributions=versions(imported),
@@ -156,17 +160,37 @@ def assemble(
 
 def promote(gathering: Gathering, roles: Roles) -> None:
     """Adds `@activity` and `@workflow` where the user wrote none."""
-    for name in roles.activities | roles.workflows:
+    for name in sorted(roles.activities | roles.workflows):
         item = gathering.items.get(name)
         if item is None or item.function is None or item.definition is None or roles.is_decorated(item):
             continue
         kind = "workflow" if name in roles.workflows else "activity"
+        given = item.definition.execution.cell.decorator
+        decorator, item.imports = spelled(given.removeprefix("@") if given else kind, gathering)
         if item.definition.statement.kind == "function":
-            decorator = item.definition.execution.cell.decorator or ""
-            # A %%workflow cell may hold activities too.
-            item.above = decorator if decorator.startswith(f"@{kind}") else f"@{kind}"
+            item.above = f"@{decorator}"
         else:
-            item.below = f"{name} = {kind}({name})"
+            item.below = f"{name} = {decorator}({name})"
+
+
+def spelled(decorator: str, gathering: Gathering) -> tuple[str, tuple[str, ...]]:
+    """A decorator with the imports it needs; by its full name where the notebook uses one of its names otherwise."""
+    tree = ast.parse(decorator, mode="eval")
+    ours = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and hasattr(authoring, node.id)]
+    taken = [node for node in ours if not is_ours(gathering, node.id)]
+    if not taken:
+        return decorator, tuple(f"from {PACKAGE} import {node.id}" for node in ours)
+    for node in ours:
+        node.id = f"{PACKAGE}.{node.id}"
+    return ast.unparse(tree), (f"import {PACKAGE}",)
+
+
+def is_ours(gathering: Gathering, name: str) -> bool:
+    """Whether a public name of the package means just that in the notebook, or nothing."""
+    if name in gathering.items:
+        return False
+    binding = gathering.imports.get(name)
+    return binding is None or binding.live is getattr(authoring, name)
 
 
 def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
@@ -188,21 +212,29 @@ def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
 
 def bundled_activities(gathering: Gathering, roles: Roles) -> list[BundledActivity]:
     """What the manifest says of each activity, sorted by name."""
-    found: list[BundledActivity] = []
-    for name in sorted(roles.activities):
-        item, binding = gathering.items.get(name), gathering.names[name.partition(".")[0]]
-        live = item.live if item else getattr(binding, "live", None)
-        location = item.location if item else binding.location if isinstance(binding, Imported) else None
-        function = function_of(live)
-        found.append(
-            BundledActivity(
-                name=getattr(live, "name", None) or name,
-                function=name,
-                signature=signature_text(item.function) if item and item.function else "(...)",
-                is_async=bool(function and function.__code__.co_flags & 0x80),
-                cell_id=location.cell_id if location else "",
-                cell_number=location.cell_number if location else None,
-                line=location.line if location else 1,
-            )
-        )
-    return found
+    found = [bundled_activity(gathering.items[name]) for name in roles.activities if name in gathering.items]
+    for name, step in roles.imported_steps.items():
+        binding = gathering.imports.get(name.partition(".")[0])
+        place = binding.location if binding else None
+        found.append(activity_entry(step.attribute, step.live, place, signature=signature_of(step.live)))
+    return sorted({entry.name: entry for entry in found}.values(), key=lambda entry: entry.function)
+
+
+def bundled_activity(item: Item) -> BundledActivity:
+    """What the manifest says of an activity of the notebook."""
+    signature = signature_text(item.function) if item.function else signature_of(item.live)
+    return activity_entry(item.name, item.live, item.location, signature=signature)
+
+
+def activity_entry(function: str, live: object, place: CellLocation | None, *, signature: str) -> BundledActivity:
+    """One activity of the manifest."""
+    code = function_of(live)
+    return BundledActivity(
+        name=live.name if isinstance(live, Activity) else function,
+        function=function,
+        signature=signature,
+        is_async=inspect.iscoroutinefunction(code),
+        cell_id=place.cell_id if place else "",
+        cell_number=place.cell_number if place else None,
+        line=place.line if place else 1,
+    )

@@ -38,6 +38,8 @@ class Verdict:
     item: Item | None = None
     refusal: Refusal | None = None
     warning: Refusal | None = None
+    # The value is not what its definition gives: right only if a bundled function is what changes it.
+    own_state: Refusal | None = None
 
 
 class Constants:
@@ -175,7 +177,12 @@ class Constants:
             newest = self.names.cells.definitions(name)
             if newest and newest[0].newer_than > binding.definition.newer_than:
                 return refuse(rules.STALE, name=binding.name, dependency=name)
-        return refuse(rules.MUTATED, name=binding.name, place="")
+        return self._own_state(binding)
+
+    def _own_state(self, binding: Defined) -> Verdict:
+        """A value changed by no statement of a cell: by a function, then."""
+        item = self._verbatim(binding, binding.definition.statement.names)
+        return Verdict(item, own_state=Refusal(rules.MUTATED, {"name": binding.name, "place": ""}))
 
     def _changed(self, binding: Defined) -> Verdict | None:
         change = self.change_after(binding.definition)
@@ -196,6 +203,8 @@ class Constants:
         change = self.change_after(binding.definition, attributes_only=simple)
         if change:
             return refuse(rules.MUTATED, name=binding.name, place=f" ({change.location})")
+        if is_cheap(value) and is_plain(self._evaluated(binding.definition.statement.node, binding.name)):
+            return self._own_state(binding)
         if self._calls_notebook(value) and not is_holdable(live):
             return refuse(rules.LIVE_OBJECT, name=binding.name, type=type_name(live))
         return Verdict(self._verbatim(binding, binding.definition.statement.names))

@@ -10,7 +10,6 @@ from . import diagnostics as rules
 from .cell_log import MUTATORS, root_name
 from .diagnostics import Rule
 from .effects import dotted
-from .scopes import FunctionNode, declared_global, own_nodes
 from .workflow_code import FunctionCode, full_name_of
 
 
@@ -183,17 +182,20 @@ def is_path(code: FunctionCode, node: ast.expr) -> bool:
 
 def state_findings(code: FunctionCode) -> Iterator[Finding]:
     """Assignments to globals and changes of the notebook's values."""
+    for node, name in state_changes(code):
+        yield Finding(rules.GLOBAL if isinstance(node, ast.Global) else rules.SHARED_STATE, node, name)
+
+
+def state_changes(code: FunctionCode) -> Iterator[tuple[ast.AST, str]]:
+    """Where a function assigns globals or changes the notebook's values, and which."""
     body = code.node.body if isinstance(code.node.body, list) else [code.node.body]
-    for function in [code.node, *(part for part in ast.walk(code.node) if isinstance(part, FunctionNode))]:
-        inner = function.body if isinstance(function.body, list) else [function.body]
-        if declared_global(inner):
-            node = next(part for part in own_nodes(inner) if isinstance(part, ast.Global))
-            yield Finding(rules.GLOBAL, node, ", ".join(node.names))
     for statement in body:
         for part in ast.walk(statement):
+            if isinstance(part, ast.Global):
+                yield from ((part, name) for name in part.names)
             name = changed_global(code, part)
             if name:
-                yield Finding(rules.SHARED_STATE, part, name)
+                yield part, name
 
 
 def changed_global(code: FunctionCode, node: ast.AST) -> str | None:

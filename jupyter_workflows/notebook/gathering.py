@@ -10,8 +10,9 @@ from . import diagnostics as rules
 from .bindings import Builtin, Defined, Imported, LiveValue, Missing, Names
 from .captured import capture
 from .cell_log import CellLog
-from .constants import Constants, is_value
+from .constants import Constants, Refusal, is_value
 from .determinism import findings as determinism_findings
+from .determinism import state_changes
 from .diagnostics import Findings
 from .effects import dotted
 from .items import CapturedValue, Item
@@ -40,6 +41,7 @@ class Gathering:
         self._refused: set[str] = set()
         self._judging: set[str] = set()
         self._waiting: list[Item] = []
+        self._own_states: dict[str, tuple[Refusal, CellLocation | None]] = {}
 
     def gather(self, roots: Sequence[str]) -> None:
         """Follows everything that `roots` read."""
@@ -52,9 +54,23 @@ class Gathering:
             item = self._waiting.pop(0)
             for read in item.reads:
                 self._need(read.name, self._place(item, read), read, item)
+        self._check_own_states()
         for name in self._capturing:
             if name in self.names.namespace and name not in {value.name for value in self.captured} | self._refused:
                 self.findings.add(rules.NOT_NEEDED, None, name=name)
+
+    def _check_own_states(self) -> None:
+        """A value that is not what its definition gives is refused, unless a bundled function changes it by itself."""
+        if not self._own_states:
+            return
+        changed: set[str] = set()
+        for item in self.items.values():
+            if item.function is not None and item.definition is not None:
+                code = FunctionCode(item.name, item.function, item.definition.execution, self.names)
+                changed.update(name for _, name in state_changes(code))
+        for name, (refusal, location) in self._own_states.items():
+            if name not in changed:
+                self.findings.add(refusal.rule, location, **refusal.values)
 
     def _place(self, item: Item, read: Reference) -> CellLocation | None:
         return item.definition.execution.location(read.line, read.column) if item.definition else None
@@ -107,6 +123,8 @@ class Gathering:
             self.findings.add(verdict.warning.rule, location, **verdict.warning.values)
         if verdict.item:
             self._enter(verdict.item)
+        if verdict.own_state:
+            self._own_states[binding.name] = (verdict.own_state, location)
 
     def _definition(self, binding: Defined, location: CellLocation | None) -> None:
         statement = binding.definition.statement

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..schema import BundledActivity, BundledWorkflow, CellLocation, Diagnostic
 from .bindings import Imported
@@ -28,7 +28,9 @@ class Item:
         definition: The statement it comes from; None for a value no statement accounts for.
         function: The function, where it defines one.
         reads: The notebook's names it reads.
-        promoted: The decorator line or assignment that makes it a step, where the user wrote none.
+        above: The decorator line that makes it a step, where the user wrote none.
+        below: The assignment that does so, where the function stands in a block.
+        imports: The import lines that these need.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,7 @@ class Item:
     verbatim: bool = True
     above: str = ""
     below: str = ""
+    imports: tuple[str, ...] = ()
     rank: int = 0
 
     @property
@@ -65,6 +68,15 @@ class Item:
             return None
         line = self.function.lineno if self.function else self.definition.statement.node.lineno
         return self.definition.execution.location(line)
+
+
+@dataclass(frozen=True)
+class ImportedStep:
+    """A step that is defined in a module: the worker finds it among the activities by importing it there."""
+
+    module: str
+    attribute: str
+    live: object
 
 
 @dataclass(frozen=True)
@@ -101,12 +113,10 @@ class Closure:
     workflows: tuple[BundledWorkflow, ...]
     activities: tuple[BundledActivity, ...]
     exports: Mapping[str, str]
+    imported_steps: tuple[ImportedStep, ...] = ()
     local_modules: tuple[LocalModule, ...] = ()
     captured: tuple[CapturedValue, ...] = ()
     distributions: Mapping[str, str] = field(default_factory=dict[str, str])
     warnings: tuple[Diagnostic, ...] = ()
     postponed: bool = False
     directory: Path | None = None
-
-
-Schema = dict[str, Any]

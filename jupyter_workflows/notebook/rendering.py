@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..schema import Segment
 from .bindings import Imported
 from .captured import LOADER
-from .items import MODULE_NAMES, Closure, Item, ModuleName
+from .items import MODULE_NAMES, Closure, ImportedStep, Item, ModuleName
 from .local_modules import FOLDER, LocalModules, Rewriting
 
 HEADINGS: dict[ModuleName, str] = {
@@ -128,10 +128,9 @@ def import_block(closure: Closure, items: list[Item], name: ModuleName, modules:
     for wanted in read:
         if wanted in closure.imports and wanted not in owners:
             lines.update(import_lines(closure.imports[wanted], chains, modules))
-    if any(item.above.startswith("@activity") or "= activity(" in item.below for item in items):
-        lines.add("from jupyter_workflows import activity")
-    if any(item.above.startswith("@workflow") for item in items):
-        lines.add("from jupyter_workflows import workflow")
+    lines.update(line for item in items for line in item.imports)
+    if name == "activities":
+        lines.update(line for step in closure.imported_steps for line in step_import(step, owners, modules))
     if any("jupyter_workflows." in item.above for item in items):
         lines.add("import jupyter_workflows")
     if any(item.source.startswith(f"{item.name} = load_captured(") for item in items):
@@ -157,6 +156,12 @@ def import_lines(binding: Imported, chains: Iterable[str], modules: LocalModules
         bare = binding.name == binding.module
         return [f"import {binding.module}" if bare else f"import {binding.module} as {binding.name}"]
     return [f"import {module}" for module in loaded_modules(binding, chains)]
+
+
+def step_import(step: ImportedStep, taken: Mapping[str, Item], modules: LocalModules) -> list[str]:
+    """The import of a step that is defined in a module."""
+    name = step.attribute if step.attribute not in taken else f"{step.module.replace('.', '_')}_{step.attribute}"
+    return import_lines(Imported(name, step.module, step.attribute), (), modules)
 
 
 def loaded_modules(binding: Imported, chains: Iterable[str]) -> list[str]:

@@ -10,12 +10,13 @@ from ..schema import CellLocation
 from . import diagnostics as rules
 from .bindings import Defined, Imported
 from .determinism import findings as determinism_findings
+from .determinism import state_changes
 from .effects import dotted
 from .gathering import Gathering
-from .items import Item
+from .items import ImportedStep, Item
 from .live import is_step
 from .placement import reached
-from .scopes import FunctionNode, own_nodes, references
+from .scopes import FunctionNode, references
 from .steps import Flow, Site
 from .workflow_code import PACKAGE, Called, FunctionCode, alias_target, called_by, step_kind
 
@@ -35,6 +36,7 @@ class Roles:
     Attributes:
         activities: Names of the functions that are steps.
         workflows: Names of the workflows, those awaited as child runs included.
+        imported_steps: The steps that are imported, by the name the workflow calls them.
     """
 
     def __init__(self, gathering: Gathering) -> None:
@@ -43,6 +45,7 @@ class Roles:
         self.findings = gathering.findings
         self.activities: set[str] = set()
         self.workflows: set[str] = set()
+        self.imported_steps: dict[str, ImportedStep] = {}
         self._code: dict[str, FunctionCode] = {}
         self._steps: dict[str, list[str]] = {}
         self._awaited: dict[str, CellLocation] = {}
@@ -69,13 +72,13 @@ class Roles:
         if not isinstance(item.function, FunctionNode) or not is_step(item.live):
             return False
         decorators = [node.func if isinstance(node, ast.Call) else node for node in item.function.decorator_list]
-        return any(self._makes_step(node) for node in decorators)
-
-    def _makes_step(self, node: ast.expr) -> bool:
-        root = (dotted(node) or "").partition(".")[0]
-        binding = self.names[root] if root else None
-        module = binding.dotted if isinstance(binding, Imported) else ""
-        return module.startswith(PACKAGE) or (isinstance(binding, Defined) and binding.function is not None)
+        roots = {(dotted(node) or "").partition(".")[0] for node in decorators}
+        bindings = [self.names[root] for root in roots if root]
+        if any(isinstance(binding, Imported) and binding.module.startswith(PACKAGE) for binding in bindings):
+            return True
+        # `step = activity(retry=...)` makes a decorator of the notebook's own.
+        magic = item.definition.execution.cell.decorator if item.definition else None
+        return magic is None and any(isinstance(binding, Defined) for binding in bindings)
 
     def steps_of(self, workflow: str) -> list[str]:
         """The steps a workflow awaits, its helpers' included, in source order."""
@@ -160,9 +163,19 @@ class Roles:
             if isinstance(called.binding, Imported):
                 self.findings.add(rules.NO_WORKFLOW, location, name=f"{called.name}, which is imported,")
             return
+        if isinstance(called.binding, Imported):
+            self._imported_step(called, called.binding)
         self.activities.add(called.name)
         self._awaited.setdefault(called.name, location)
         self._steps.setdefault(name, []).append(called.name)
+
+    def _imported_step(self, called: Called, binding: Imported) -> None:
+        _, _, attribute = called.name.partition(".")
+        if attribute:
+            step = ImportedStep(binding.dotted, attribute, vars(binding.live).get(attribute))
+        else:
+            step = ImportedStep(binding.module, binding.attribute or called.name, binding.live)
+        self.imported_steps[called.name] = step
 
     def _sync_call(self, name: str, site: Site, called: Called, code: FunctionCode) -> list[str]:
         location = code.location(site.node)
@@ -260,10 +273,8 @@ class Roles:
         for node in ast.walk(code.node):
             if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
                 self._check_activity_name(activity, item, node, code)
-        body = item.function.body
-        for node in own_nodes(body):
-            if isinstance(node, ast.Global):
-                self.findings.add(rules.OWN_STATE, code.location(node), name=node.names[0], function=item.name)
+        for node, name in state_changes(code):
+            self.findings.add(rules.OWN_STATE, code.location(node), name=name, function=item.name)
 
     def _check_activity_name(self, activity: str, item: Item, node: ast.expr, code: FunctionCode) -> None:
         full = code.full_name(node)
@@ -292,7 +303,7 @@ class Roles:
         assert item.definition is not None
         code = FunctionCode(item.name, node, item.definition.execution, self.names)
         for part in node.body:
-            if isinstance(part, FunctionNode) and step_kind(vars(item.live).get(part.name) if isinstance(item.live, type) else None) == "workflow":
+            if isinstance(part, FunctionNode) and is_workflow_method(item.live, part.name):
                 self.findings.add(rules.METHOD_WORKFLOW, code.location(part), name=part.name, owner=item.name)
         for finding in determinism_findings(code):
             method = method_at(node, finding.node)
@@ -314,3 +325,8 @@ def method_at(node: ast.ClassDef, inner: ast.AST) -> str | None:
         if isinstance(part, FunctionNode) and part.lineno <= line <= (part.end_lineno or part.lineno):
             return part.name
     return None
+
+
+def is_workflow_method(live: object, name: str) -> bool:
+    """Whether a class has a workflow under a name."""
+    return isinstance(live, type) and step_kind(vars(live).get(name)) == "workflow"

@@ -113,6 +113,12 @@ def signature_text(node: FunctionNode) -> str:
     return f"({ast.unparse(node.args)}){result}"
 
 
+def signature_of(value: object) -> str:
+    """The signature of a function that is not in the notebook."""
+    function = function_of(value)
+    return str(inspect.signature(function)) if function else "(...)"
+
+
 def parameters_schema(name: str, value: object) -> dict[str, Any]:
     """JSON Schema of the arguments by name; empty where the annotations have none."""
     function = function_of(value)

@@ -243,7 +243,8 @@ def cut_statements(tree: ast.Module, body: str, magics: dict[int, str]) -> Itera
         text = (ast.get_source_segment(body, node) or "") if shared else "\n".join(lines[start - 1 : end])
         comment = "" if shared else comment_above(lines, start, previous_end)
         kind: StatementKind = "opaque" if start in magics else KINDS.get(type(node), "opaque")
-        yield Statement(node, kind, tuple(bound_names([node])), start, end, comment, text)
+        names = () if isinstance(node, ast.AnnAssign) and node.value is None else tuple(bound_names([node]))
+        yield Statement(node, kind, names, start, end, comment, text)
         previous_end = end
 
 
