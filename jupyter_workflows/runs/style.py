@@ -39,7 +39,7 @@ border-bottom:1px solid var(--jw-line)}}
 .jw-right{{margin-left:auto;color:var(--jw-muted)}}
 .jw-pill{{display:inline-flex;align-items:center;gap:5px;padding:1px 9px 1px 6px;border-radius:99px;font-weight:600;
 font-size:12px;white-space:nowrap;color:var(--c);background:var(--s)}}
-.jw-icon{{width:14px;height:14px;flex:none;color:var(--c);vertical-align:-2px}}
+.jw svg.jw-icon{{width:14px;height:14px;flex:none;color:var(--c);vertical-align:-2px}}
 .jw-ok{{--c:var(--jw-ok);--s:var(--jw-ok-soft)}}.jw-run{{--c:var(--jw-run);--s:var(--jw-run-soft)}}
 .jw-wait{{--c:var(--jw-wait);--s:var(--jw-wait-soft)}}.jw-fail{{--c:var(--jw-fail);--s:var(--jw-fail-soft)}}
 .jw-off{{--c:var(--jw-off);--s:var(--jw-off-soft)}}
@@ -61,7 +61,7 @@ background:repeating-linear-gradient(115deg,transparent 0 4px,var(--jw-idle) 4px
 .jw td.jw-took,.jw th.jw-took{{text-align:right!important;white-space:nowrap;font-variant-numeric:tabular-nums}}
 .jw tr.jw-more td{{padding-top:0!important;padding-bottom:7px!important}}
 .jw tr.jw-more td>div{{padding-left:22px}}
-.jw-bars{{display:block;position:relative;width:100%;height:16px;overflow:visible}}
+.jw svg.jw-bars{{display:block;position:relative;width:100%;height:16px;overflow:visible}}
 .jw-bars rect.jw-bar{{fill:var(--c)}}
 .jw-bars rect.jw-queue{{fill:var(--c);opacity:.35}}
 .jw-bars rect.jw-held{{fill:var(--s);stroke:var(--c);stroke-width:1}}
