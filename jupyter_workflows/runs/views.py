@@ -27,6 +27,7 @@ COLOURS = {
     "timed_out": "#bc4c00",
     "cancelled": "#6e7781",
 }
+ROWS_OF_THEIR_OWN = 60
 STEP_COLUMNS = (
     "id", "name", "kind", "status", "attempts", "scheduled_at", "started_at", "finished_at", "seconds",
     "waited_seconds", "input", "output", "error", "cell", "by",
@@ -107,6 +108,8 @@ def with_times(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 def timeline(snapshot: Snapshot) -> go.Figure:
     """The steps over time as a plotly figure: a bar each, coloured by status.
 
+    In a long run, steps of one name that do not overlap share a row.
+
     Raises:
         JupyterWorkflowsError: plotly is not installed.
     """
@@ -116,11 +119,12 @@ def timeline(snapshot: Snapshot) -> go.Figure:
         raise missing("plotly", "timeline()") from None
     end = snapshot.run.closed_at or snapshot.taken_at
     figure: Any = go.Figure()
+    rows = rows_of(snapshot.steps, end)
     for status in COLOURS:
         steps = [step for step in snapshot.steps if step.status == status]
         if steps:
-            figure.add_trace(trace(go, steps, status, end))
-    names = [unmarked(step.id) for step in snapshot.steps]
+            figure.add_trace(trace(go, steps, [rows[step.id] for step in steps], status, end))
+    names = list(dict.fromkeys(rows.values()))
     figure.update_layout(
         title={"text": unmarked(f"{snapshot.run.workflow} · {snapshot.run.id}"), "font": {"size": 15}},
         barmode="overlay",
@@ -135,13 +139,29 @@ def timeline(snapshot: Snapshot) -> go.Figure:
     return figure
 
 
-def trace(go: Any, steps: Sequence[Step], status: str, end: datetime) -> Any:
+def rows_of(steps: Sequence[Step], end: datetime) -> dict[str, str]:
+    """The row of each step, by its id: one of its own, or in a long run the first free one of its name."""
+    if len(steps) <= ROWS_OF_THEIR_OWN:
+        return {step.id: unmarked(step.id) for step in steps}
+    rows: dict[str, str] = {}
+    free_from: dict[str, list[datetime]] = {}
+    for step in sorted(steps, key=lambda step: step.scheduled_at):
+        lanes = free_from.setdefault(step.name, [])
+        lane = next((number for number, free in enumerate(lanes) if free <= step.scheduled_at), len(lanes))
+        lanes[lane : lane + 1] = [step.finished_at or end]
+        rows[step.id] = unmarked(f"{step.name} · {lane + 1}")
+    by_name = {name: number for number, name in enumerate(free_from)}
+    names = {step.id: step.name for step in steps}
+    return dict(sorted(rows.items(), key=lambda row: (by_name[names[row[0]]], int(row[1].rpartition(" ")[2]))))
+
+
+def trace(go: Any, steps: Sequence[Step], rows: list[str], status: str, end: datetime) -> Any:
     """The bars of all steps with one status."""
     lengths = [((step.finished_at or end) - step.scheduled_at).total_seconds() * 1000 for step in steps]
     return go.Bar(
         name=status_words(status),
         orientation="h",
-        y=[unmarked(step.id) for step in steps],
+        y=rows,
         base=[step.scheduled_at for step in steps],
         x=[max(length, 1.0) for length in lengths],
         marker={"color": COLOURS[status], "line": {"width": 0}},
