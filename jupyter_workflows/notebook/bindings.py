@@ -122,7 +122,9 @@ class Names:
             return Missing(name, rules.FAILED, {"name": name, "place": failed.location})
         noticed = self.cells.noticed_definition(name)
         if noticed:
-            return Missing(name, rules.NOT_EXECUTED, {"name": name, "place": f"line {noticed.line}: {noticed.source_line}"})
+            return Missing(
+                name, rules.NOT_EXECUTED, {"name": name, "place": f"line {noticed.line}: {noticed.source_line}"}
+            )
         if hasattr(builtins, name):
             return Builtin(name)
         for star in self.cells.star_imports():
@@ -137,9 +139,8 @@ class Names:
             return notebook_only(name)
         for star in self.cells.star_imports():
             module = star_module(star)
-            if star.executed and name in vars(sys.modules.get(module, types.ModuleType(""))):
-                if getattr(sys.modules[module], name) is live:
-                    return Imported(name, module, name, live=live, location=star.location)
+            if star.executed and getattr(sys.modules.get(module), name, Missing) is live:
+                return Imported(name, module, name, live=live, location=star.location)
         path = import_path(name, live)
         if hasattr(builtins, name) and (path is None or path[0].startswith("IPython")):
             return Builtin(name)
@@ -157,7 +158,7 @@ class Names:
         latest = definitions[0]
         if latest.statement.kind == "opaque":
             return LiveValue(name, live, latest)
-        if function_of(live) and made_here(live) or any(d.statement.kind == "function" for d in definitions[:1]):
+        if (function_of(live) and made_here(live)) or any(d.statement.kind == "function" for d in definitions[:1]):
             return self._replaced(name, live, latest)
         path = import_path(name, live)
         if path and (path[1] is None or isinstance(live, type) or function_of(live)):
@@ -206,9 +207,7 @@ class Names:
             return Imported(name, alias.name, live=live, location=location)
         if isinstance(live, types.ModuleType) and live.__name__ != name:
             return None
-        return Imported(
-            name, name, bound_root=True, submodules=self._submodules(name), live=live, location=location
-        )
+        return Imported(name, name, bound_root=True, submodules=self._submodules(name), live=live, location=location)
 
     def _submodules(self, root: str) -> tuple[str, ...]:
         """The submodules of a package that any executed `import root.sub` loads."""

@@ -82,7 +82,9 @@ def read_bundle(path: Path) -> BundleFiles:
     files = [file for file in path.rglob("*") if file.is_file() and file.suffix in (".py", ".pickle")]
     digest = content_digest({file.relative_to(path).as_posix(): file.read_bytes() for file in files})
     if digest != manifest.digest:
-        raise ValueError(f"bundle {path.name} was changed after it was written: its digest is now {digest[:NAME_DIGITS]}")
+        raise ValueError(
+            f"bundle {path.name} was changed after it was written: its digest is now {digest[:NAME_DIGITS]}"
+        )
     return BundleFiles(digest, path, manifest.package, manifest, is_new=False)
 
 

@@ -24,8 +24,8 @@ from .local_modules import LocalModules, ModuleUnreadable, imported_modules
 from .placement import ordered, place
 from .rendering import class_names
 from .roles import Roles
-from .workflow_code import PACKAGE
 from .signatures import parameters_schema, signature_of, signature_text
+from .workflow_code import PACKAGE
 
 
 def resolve(
@@ -196,7 +196,8 @@ def is_ours(gathering: Gathering, name: str) -> bool:
 def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
     """What the manifest says of a workflow."""
     location, live = item.location, item.live
-    assert location is not None and item.function is not None
+    assert location is not None
+    assert item.function is not None
     return BundledWorkflow(
         name=live.name if isinstance(live, Workflow) else item.name,
         function=item.name,

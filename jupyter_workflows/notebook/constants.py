@@ -6,9 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from ..schema import CellLocation
 from . import diagnostics as rules
 from .bindings import Defined, LiveValue, Names
 from .captured import size_text
@@ -234,13 +232,17 @@ def is_holdable(live: object) -> bool:
         return all(is_holdable(item) for item in live.values())  # pyright: ignore[reportUnknownVariableType]
     kind = type(live)
     own = kind.__module__ == "__main__"
-    return is_plain(live) or is_step(live) or callable(live) or is_value_class(kind) or own or isinstance(live, re.Pattern)
+    return (
+        is_plain(live) or is_step(live) or callable(live) or is_value_class(kind) or own or isinstance(live, re.Pattern)
+    )
 
 
 def assigns_attribute(node: ast.AST, name: str) -> bool:
     """Whether a statement assigns or deletes an attribute or item of a name."""
     return any(
-        isinstance(part, ast.Attribute | ast.Subscript) and not isinstance(part.ctx, ast.Load) and root_name(part) == name
+        isinstance(part, ast.Attribute | ast.Subscript)
+        and not isinstance(part.ctx, ast.Load)
+        and root_name(part) == name
         for part in ast.walk(node)
     )
 
@@ -255,5 +257,3 @@ def type_name(live: object) -> str:
 def refuse(rule: Rule, **values: object) -> Verdict:
     """A verdict that refuses a value."""
     return Verdict(refusal=Refusal(rule, values))
-
-

@@ -138,7 +138,9 @@ RECURSIVE_STEP = Rule(
     "Nothing, if that is meant; else let the workflow await each call",
     "warning",
 )
-SAME_STEP_NAME = Rule("JW212", "two activities are called {name}: {functions}", 'Give one another name: @activity(name="...")')
+SAME_STEP_NAME = Rule(
+    "JW212", "two activities are called {name}: {functions}", 'Give one another name: @activity(name="...")'
+)
 TASK_LOST = Rule(
     "JW213",
     "the task of {name}(...) is never awaited, so the workflow may end before it",
@@ -170,7 +172,9 @@ ENVIRONMENT = Rule(
 FILES = Rule("JW306", "{name} reads or writes files", "Do it in an activity")
 NETWORK = Rule("JW307", "{name} talks to another system", "Do it in an activity")
 PROCESSES = Rule("JW308", "{name} starts a process", "Do it in an activity")
-THREADS = Rule("JW309", "{name} uses threads, processes or another event loop", "Do it in an activity, or use asyncio.gather")
+THREADS = Rule(
+    "JW309", "{name} uses threads, processes or another event loop", "Do it in an activity, or use asyncio.gather"
+)
 INPUT = Rule("JW310", "{name} waits for a keyboard that a worker does not have", "Ask with: await human_approval(...)")
 GLOBAL = Rule(
     "JW311", "{function} assigns the global {name}, which a replay does not restore", "Return the value instead"
@@ -186,9 +190,7 @@ PRINT = Rule(
     "Print in an activity, or return the text",
     "warning",
 )
-SET_ORDER = Rule(
-    "JW314", "the order of a set is another one in each process", "Iterate over sorted(...)", "warning"
-)
+SET_ORDER = Rule("JW314", "the order of a set is another one in each process", "Iterate over sorted(...)", "warning")
 HASH = Rule("JW315", "hash() of texts is another one in each process", "Use hashlib", "warning")
 METHOD = Rule(
     "JW316",

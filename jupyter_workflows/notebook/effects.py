@@ -18,16 +18,20 @@ from .live import is_step, made_here
 from .scopes import FunctionNode, references
 
 PURE_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytearray bytes callable chr complex dict divmod enumerate filter float format "
-    "frozenset hex int isinstance issubclass iter len list map max memoryview min next object oct ord pow range repr "
-    "reversed round set slice sorted str sum super tuple type zip staticmethod classmethod property hasattr getattr".split()
+    """
+    abs all any ascii bin bool bytearray bytes callable chr complex dict divmod enumerate filter float format
+    frozenset hex int isinstance issubclass iter len list map max memoryview min next object oct ord pow range repr
+    reversed round set slice sorted str sum super tuple type zip staticmethod classmethod property hasattr getattr
+    """.split()
 )
 PURE_MODULES = frozenset(
-    "math cmath operator itertools functools re textwrap string statistics dataclasses typing typing_extensions "
-    "collections enum copy struct base64 hashlib html unicodedata colorsys bisect heapq fractions decimal datetime "
-    "pathlib uuid ipaddress zoneinfo types numbers abc contextvars pydantic pydantic_core annotated_types "
-    "jupyter_workflows temporalio".split()
+    """
+    math cmath operator itertools functools re textwrap string statistics dataclasses typing typing_extensions
+    collections enum copy struct base64 hashlib html unicodedata colorsys bisect heapq fractions decimal datetime
+    pathlib uuid ipaddress zoneinfo types numbers abc contextvars pydantic pydantic_core annotated_types
+    """.split()
 )
+PURE_PARTS = ("jupyter_workflows.authoring", "temporalio.common")
 PURE_FUNCTIONS = frozenset({"json.loads", "json.dumps", "logging.getLogger", "importlib.util.find_spec"})
 # Functions of pure modules that read the clock, the disk or the machine.
 IMPURE_NAMES = frozenset(
@@ -78,7 +82,7 @@ class Purity:
             yield Effect("`await` or `yield`", node)
         elif isinstance(node, ast.Attribute | ast.Name):
             text = dotted(node)
-            if text and self._full_name(node, text).startswith(SECRETS[:1]):
+            if text and self._full_name(text).startswith(SECRETS[:1]):
                 yield Effect(text, node, secret=True)
         elif isinstance(node, ast.Call):
             what = self._call(node)
@@ -87,7 +91,7 @@ class Purity:
         for child in ast.iter_child_nodes(node):
             yield from self._effects(child)
 
-    def _full_name(self, node: ast.expr, text: str) -> str:
+    def _full_name(self, text: str) -> str:
         root, _, rest = text.partition(".")
         try:
             value = self._live(root)
@@ -118,7 +122,7 @@ class Purity:
             return self._notebook_call(called, func.id, text)
         if is_pure(called):
             return None
-        return f"{self._full_name(func, text)}(...)"
+        return f"{self._full_name(text)}(...)"
 
     def _notebook_call(self, called: object, name: str, text: str) -> str | None:
         if is_step(called):
@@ -155,7 +159,8 @@ def dotted(node: ast.expr) -> str | None:
 def is_builtin(called: object) -> bool:
     """Whether a callable is Python's own."""
     return getattr(called, "__module__", None) == "builtins" and (
-        isinstance(called, types.BuiltinFunctionType) or getattr(builtins, getattr(called, "__name__", ""), None) is called
+        isinstance(called, types.BuiltinFunctionType)
+        or getattr(builtins, getattr(called, "__name__", ""), None) is called
     )
 
 
@@ -180,7 +185,8 @@ def is_pure(called: object) -> bool:
         return True
     if isinstance(called, type) and is_value_class(called):
         return True
-    return module.lstrip("_").partition(".")[0] in PURE_MODULES and name not in IMPURE_NAMES
+    known = module.lstrip("_").partition(".")[0] in PURE_MODULES or module.startswith(PURE_PARTS)
+    return known and name not in IMPURE_NAMES
 
 
 def statement_effect(node: ast.stmt, purity: Purity) -> Effect | None:
@@ -210,7 +216,9 @@ def is_cheap(node: ast.AST) -> bool:
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in allowed):
             return False
-        if isinstance(part, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Pow | ast.Mult | ast.LShift):
+        if isinstance(
+            part, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Pow | ast.Mult | ast.LShift
+        ):
             return False
     return True
 

@@ -133,9 +133,7 @@ class Gathering:
             return
         change = self._constants.change_after(binding.definition, attributes_only=True)
         if change:
-            self.findings.add(
-                rules.CLASS_CHANGED, change.location, name=binding.name, place=f" ({change.location})"
-            )
+            self.findings.add(rules.CLASS_CHANGED, change.location, name=binding.name, place=f" ({change.location})")
         role = "class" if statement.kind == "class" else "helper"
         item = Item((binding.name,), role, statement.text, binding.definition, binding.live, binding.function)
         self._enter(item)
@@ -200,5 +198,3 @@ def is_local_annotation(reader: Item | None, read: Reference) -> bool:
         return False
     first = reader.function.body[0].lineno
     return read.line >= first
-
-

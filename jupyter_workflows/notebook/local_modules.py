@@ -156,7 +156,9 @@ class Rewriting:
         """Each import statement that names a local module, and what it becomes."""
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and not node.level and self.find((node.module or "").partition(".")[0]):
-                names = ", ".join(f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names)
+                names = ", ".join(
+                    f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names
+                )
                 yield node, f"from {self.module(node.module or '')} import {names}"
             elif isinstance(node, ast.Import) and any(self.find(alias.name.partition(".")[0]) for alias in node.names):
                 yield node, "; ".join(line for alias in node.names for line in self.import_lines(alias))

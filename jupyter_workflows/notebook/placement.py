@@ -62,7 +62,9 @@ def reached(items: Mapping[str, Item], roots: Iterable[str], *, stop: set[str]) 
         seen.update(items[name].names)
         if name in stop and name not in starts:
             continue
-        waiting.extend(found for other in dependencies(items, items[name]) for found in other.names if found not in seen)
+        waiting.extend(
+            found for other in dependencies(items, items[name]) for found in other.names if found not in seen
+        )
     return seen
 
 

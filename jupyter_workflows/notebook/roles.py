@@ -20,10 +20,10 @@ from .scopes import FunctionNode, references
 from .steps import Flow, Site
 from .workflow_code import PACKAGE, Called, FunctionCode, alias_target, called_by, step_kind
 
-WORKFLOW_API = frozenset(
-    f"{PACKAGE}.{name}"
-    for name in "human_approval sleep wait_for_signal set_query_value continue_as_new history_is_long parallel_map".split()
-)
+WORKFLOW_NAMES = """
+    human_approval sleep wait_for_signal set_query_value continue_as_new history_is_long parallel_map
+"""
+WORKFLOW_API = frozenset(f"{PACKAGE}.{name}" for name in WORKFLOW_NAMES.split())
 ACTIVITY_API = frozenset({f"{PACKAGE}.heartbeat", f"{PACKAGE}.last_heartbeat"})
 NOTEBOOK_METHODS = frozenset({"start", "bundle", "options"})
 # Libraries whose coroutines a workflow may await: they are made for Temporal's own event loop.
@@ -93,9 +93,8 @@ class Roles:
             for step in self._steps.get(name, []):
                 found.setdefault(step)
             code = self._code.get(name)
-            for read in code.reads if code else ():
-                if read.name in self._code and read.name not in self.workflows:
-                    waiting.append(read.name)
+            reads = [read.name for read in code.reads] if code else []
+            waiting.extend(name for name in reads if name in self._code and name not in self.workflows)
         return list(found)
 
     # Workflow code
@@ -224,9 +223,7 @@ class Roles:
         """Functions awaited in one place and called plainly in another."""
         for name in sorted(self._awaited.keys() & self._plain.keys()):
             site, code = self._plain[name]
-            self.findings.add(
-                rules.BOTH_WAYS, self._awaited[name], name=name, place=str(code.location(site.node))
-            )
+            self.findings.add(rules.BOTH_WAYS, self._awaited[name], name=name, place=str(code.location(site.node)))
 
     def _check_workflow_code(self, name: str, code: FunctionCode) -> None:
         """What a replay can't repeat, and what does not belong into workflow code."""

@@ -10,9 +10,7 @@ from .scopes import FunctionNode
 from .workflow_code import PACKAGE, Called, FunctionCode
 
 # Functions that await what they are given, and are themselves to be awaited.
-AWAITERS = frozenset(
-    "asyncio.gather asyncio.wait asyncio.wait_for asyncio.shield temporalio.workflow.wait".split()
-)
+AWAITERS = frozenset("asyncio.gather asyncio.wait asyncio.wait_for asyncio.shield temporalio.workflow.wait".split())
 STARTERS = frozenset("asyncio.create_task asyncio.ensure_future".split())
 CONSUMERS = frozenset("asyncio.as_completed temporalio.workflow.as_completed".split())
 # Coroutine functions of ours and asyncio's: forgetting `await` makes them do nothing.

@@ -44,7 +44,9 @@ def render(value: object) -> str:
     if kind in RENDERERS:
         return RENDERERS[kind](value)
     if kind is dict:
-        return "{" + ", ".join(f"{render(k)}: {render(v)}" for k, v in cast("dict[object, object]", value).items()) + "}"
+        return (
+            "{" + ", ".join(f"{render(k)}: {render(v)}" for k, v in cast("dict[object, object]", value).items()) + "}"
+        )
     if kind in (set, frozenset):
         return render_set(cast("Iterable[object]", value), kind)
     if kind in (list, tuple):

@@ -52,7 +52,9 @@ class FunctionCode:
         self.reads = references(self.node)
         self._global_nodes = {id(reference.node) for reference in self.reads if reference.node}
         self.imports = dict(local_imports(self.node))
-        self.parameters = set(bound_names(getattr(self.node, "body", []) if isinstance(self.node, FunctionNode) else []))
+        self.parameters = set(
+            bound_names(getattr(self.node, "body", []) if isinstance(self.node, FunctionNode) else [])
+        )
 
     def is_global(self, node: ast.Name) -> bool:
         """Whether a `Name` node of this function reads the notebook's namespace."""

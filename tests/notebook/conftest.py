@@ -6,13 +6,14 @@ import ast
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from jupyter_workflows.errors import ClosureError
 from jupyter_workflows.notebook import BundleFiles, Cell, CellLog, Closure, lint, resolve, write_bundle
 from jupyter_workflows.notebook.source import parse_cell
 from jupyter_workflows.schema import Diagnostic
@@ -57,9 +58,7 @@ class Notebook:
             self.run(source)
 
     def resolve(self, *workflows: str, capture: tuple[str, ...] = ()) -> Closure:
-        return resolve(
-            workflows or ("flow",), self.cells, self.namespace, directory=self.directory, capture=capture
-        )
+        return resolve(workflows or ("flow",), self.cells, self.namespace, directory=self.directory, capture=capture)
 
     def lint(self, *workflows: str, capture: tuple[str, ...] = ()) -> list[Diagnostic]:
         return lint(workflows or ("flow",), self.cells, self.namespace, directory=self.directory, capture=capture)
@@ -84,6 +83,7 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
     """A notebook in a directory of its own, the prelude executed."""
     monkeypatch.syspath_prepend(str(tmp_path / "bundles"))
     monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "tqdm_like.py").write_text("async def fetch(n):\n    return n\n")
     before = set(sys.modules)
     found = Notebook(tmp_path)
     found.run(PRELUDE)
@@ -92,3 +92,37 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
         root = name.partition(".")[0]
         if root in found.packages or (tmp_path / root).exists() or (tmp_path / f"{root}.py").exists():
             del sys.modules[name]
+
+
+MARK = re.compile(r" *#! *([A-Z0-9, ]+)$", re.MULTILINE)
+
+
+def expected_of(text: str) -> list[tuple[str, int, int]]:
+    """Code, cell number and line of each mark in cells that follow the prelude."""
+    return [
+        (code.strip(), number, line)
+        for number, source in enumerate(SEPARATOR.split(text), 2)
+        for line, content in enumerate(source.split("\n"), 1)
+        for mark in MARK.finditer(content)
+        for code in mark.group(1).split(",")
+    ]
+
+
+@pytest.fixture
+def refused(notebook: Notebook) -> Callable[[str], None]:
+    """Checks that cells are refused with exactly the codes they are marked with, and nothing is written."""
+
+    def check(text: str) -> None:
+        plain = MARK.sub("", text)
+        notebook.run_all(plain)
+        with pytest.raises(ClosureError) as caught:
+            notebook.resolve()
+        diagnostics = caught.value.diagnostics
+        places = [(found.code, found.location.cell_number, found.location.line) for found in diagnostics]
+        assert places == expected_of(text)
+        lines = [line for source in SEPARATOR.split(plain) for line in source.split("\n")]
+        assert all(found.location.source_line in lines for found in diagnostics)
+        assert all(found.message and found.remedy and "{" not in found.remedy for found in diagnostics)
+        assert not (notebook.directory / "bundles").exists()
+
+    return check

@@ -152,7 +152,9 @@ def test_half_a_bundle_is_replaced(notebook):
 def test_comment_only_change_keeps_the_behaviour_digest(notebook):
     contract(notebook)
     first = notebook.bundle(FLOW)
-    notebook.run('def update_crm(contract_id: str, status: str) -> None:\n    """New."""\n\n    print(contract_id, status)  # new')
+    notebook.run(
+        'def update_crm(contract_id: str, status: str) -> None:\n    """New."""\n    print(contract_id, status)  # new'
+    )
     second = notebook.bundle(FLOW)
     assert second.digest != first.digest
     assert second.behaviour_digest == first.behaviour_digest
@@ -164,7 +166,11 @@ def test_digest_tells_nothing_of_where_and_when(notebook, tmp_path: Path):
     contract(notebook)
     first = notebook.bundle(FLOW)
     log, namespace = CellLog(), {"__name__": "__main__"}
-    texts = ["from jupyter_workflows import *", "from pydantic import BaseModel\r\nLIMIT = 2", *CONTRACT.split("# ---\n")]
+    texts = [
+        "from jupyter_workflows import *",
+        "from pydantic import BaseModel\r\nLIMIT = 2",
+        *CONTRACT.split("# ---\n"),
+    ]
     for number, text in enumerate(texts, 100):
         cell = Cell(f"other-{number}", number, text.replace("\n", "\r\n"))
         log.record(cell)
@@ -181,7 +187,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from jupyter_workflows.notebook import *
-text = "from jupyter_workflows import *\\nS = {{'a', 'b', 'c'}}\\nimport os\\nT = frozenset(os.sep + c for c in 'xyz')\\n"
+text = "from jupyter_workflows import *\\nS = {{'a', 'b', 'c'}}\\nimport os\\n"
+text += "T = frozenset(os.sep + c for c in 'xyz')\\n"
 text += "@workflow\\nasync def flow(n: int) -> int:\\n    return len(S) + len(T)\\n"
 log, namespace = CellLog(), {{"__name__": "__main__"}}
 log.record(Cell("a", 1, text)); exec(text, namespace)

@@ -120,11 +120,20 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_notebook(notebook):
         ("import random\nSEED = random.randint(1, 9)\n~SEED", [("JW118", 2, 5)]),
         ("import os\nCPUS = os.cpu_count()\n~CPUS", [("JW118", 2, 5)]),
         ("for K in range(3):\n    pass\n~K", [("JW118", 2, 5)]),
-        ("class M:\n    @staticmethod\n    def now():\n        import time\n        return time.time()\n~M.now()", [("JW316", 2, 5)]),
-        ("class M:\n    @staticmethod\n    def now():\n        import time\n        return time.time()\n~M is None", []),
         (
-            "import uuid\nfrom pydantic import BaseModel, Field\nclass M(BaseModel):\n"
-            "    id: str = Field(default_factory=lambda: str(uuid.uuid4()))\n~len(M().id)",
+            "class M:\n    @staticmethod\n    def now():\n        import time\n        return time.time()\n~M.now()",
+            [("JW316", 2, 5)],
+        ),
+        (
+            "class M:\n    @staticmethod\n    def now():\n        import time\n        return time.time()\n~M is None",
+            [],
+        ),
+        (
+            """import uuid
+from pydantic import BaseModel, Field
+class M(BaseModel):
+    id: str = Field(default_factory=lambda: str(uuid.uuid4()))
+~len(M().id)""",
             [("JW316", 2, 4)],
         ),
         (
@@ -148,7 +157,10 @@ def test_activity_that_calls_itself_is_warned_of(notebook):
 
 
 def test_cache_of_an_activity_is_warned_of_and_starts_empty(notebook):
-    notebook.run("_client = None\nasync def load(n: int) -> bool:\n    global _client\n    _client = _client or open\n    return True")
+    notebook.run(
+        "_client = None\nasync def load(n: int) -> bool:\n    global _client\n    _client = _client or open\n"
+        "    return True"
+    )
     notebook.run("@workflow\nasync def flow(n: int) -> bool:\n    return await load(n)")
     assert codes(notebook) == [("JW119", 2, 3)]
     asyncio.run(notebook.namespace["load"](1))
@@ -191,7 +203,9 @@ def test_what_is_no_workflow_at_the_top_of_a_cell_is_refused(notebook, name: str
 
 
 def test_secret_by_its_name_is_not_written_down(notebook):
-    notebook.run("import base64\nAPI_KEY = open('/dev/null').read() + 'k'".replace("open('/dev/null').read()", "str(id(1))[:0]"))
+    notebook.run(
+        "import base64\nAPI_KEY = open('/dev/null').read() + 'k'".replace("open('/dev/null').read()", "str(id(1))[:0]")
+    )
     notebook.run("@workflow\nasync def flow(n: int) -> str:\n    return API_KEY")
     assert codes(notebook) == [("JW107", 3, 3)]
 
@@ -233,7 +247,11 @@ def test_names_that_a_cell_defines(source: str, names: list[str]):
 
 def test_lines_are_kept_whatever_magics_are_in_the_cell():
     parsed = parse_cell("%%time\n!ls \\\n   -l\n\ndef f():\n    %cd x\n    return 1\n\n@g\n# why\ndef h(): ...")
-    assert [(statement.names, statement.start_line, statement.end_line) for statement in parsed.statements if statement.names] == [
+    assert [
+        (statement.names, statement.start_line, statement.end_line)
+        for statement in parsed.statements
+        if statement.names
+    ] == [
         (("f",), 5, 7),
         (("h",), 9, 11),
     ]

@@ -52,7 +52,10 @@ def test_module_is_copied_with_what_it_imports(notebook, imports: str, expressio
         notebook.directory,
         rates_a="import rates_b, json\nfrom rates_b import STEP\ndef grow(n):\n    return n + STEP + rates_b.MORE\n",
         rates_b="STEP = 10\nMORE = 100\n",
-        rates_p__inner="from . import deep\nfrom .deep import MORE\nimport rates_b as b\ndef grow(n):\n    return n + b.STEP + deep.MORE\n",
+        rates_p__inner=(
+            "from . import deep\nfrom .deep import MORE\nimport rates_b as b\n"
+            "def grow(n):\n    return n + b.STEP + deep.MORE\n"
+        ),
         rates_p__deep="import rates_b\nMORE = rates_b.MORE\n",
         rates_unused="raise SystemExit\n",
     )
@@ -77,7 +80,9 @@ def test_module_is_copied_with_what_it_imports(notebook, imports: str, expressio
 def test_steps_of_a_module_are_steps_of_the_bundle(notebook):
     files(
         notebook.directory,
-        rates_steps="from jupyter_workflows import activity\n@activity\nasync def load(n: int) -> int:\n    return n + 1\n",
+        rates_steps=(
+            "from jupyter_workflows import activity\n@activity\nasync def load(n: int) -> int:\n    return n + 1\n"
+        ),
     )
     notebook.run("import rates_steps\nfrom rates_steps import load")
     notebook.run("@workflow\nasync def flow(n: int) -> int:\n    return await load(n) + await rates_steps.load(n)\n")
@@ -102,7 +107,7 @@ def test_module_that_is_no_python_is_refused(notebook):
     notebook.run("import rates_d")
     notebook.run(WORKFLOW.format(expression="n + rates_d.STEP"))
     files(notebook.directory, rates_d="STEP = (1\n")
-    with pytest.raises(ClosureError, match="JW601 .*rates_d.*line 1"):
+    with pytest.raises(ClosureError, match=r"JW601 .*rates_d.*line 1"):
         notebook.resolve()
 
 
