@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 class JupyterWorkflowsError(Exception):
     """What every exception of the package derives from."""
 
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows what this gives: a message, where a traceback would lead through our own code.
+        return [f"{type(self).__name__}: {self}"]
+
 
 class AuthoringError(JupyterWorkflowsError):
     """A definition or a call that can't work.

@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from . import schema
 from .authoring import Workflow
-from .authoring.launch import set_launcher
+from .authoring.launch import launcher_in_force, set_launcher
 from .connection import Settings, loop_thread
 from .connection import connect as open_connection
 from .errors import ArgumentsError, PayloadError
@@ -24,8 +24,8 @@ from .local.paths import Home
 from .local.runtime import Runtime, ensure
 from .local.specs import HostSpec
 from .notebook.bundle import BundleFiles, write_bundle
-from .notebook.closure import resolve
 from .notebook.cell_log import CellLog
+from .notebook.closure import resolve
 from .payloads.types import validate
 from .runs import client as run_client
 from .runs.client import Run, StartRequest
@@ -93,7 +93,8 @@ class Session:
 
     def host_spec(self) -> HostSpec:
         """The worker host of this notebook: its interpreter, directory and environment."""
-        return HostSpec.of_this_process(self.notebook)
+        spec = HostSpec.of_this_process(self.notebook)
+        return spec.for_server(self.settings) if self.settings else spec
 
     def load(self, bundle: BundleFiles) -> None:
         """Lets this notebook's worker host serve a bundle; returns when its worker polls.
@@ -118,7 +119,7 @@ class Session:
         )
         return write_bundle(closure, self.home.create().bundles)
 
-    def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run:
+    def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
         """Starts a run of a workflow.
 
         Raises:
@@ -159,14 +160,14 @@ def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwarg
     try:
         values = workflow.positional(args, kwargs)
     except TypeError as error:
-        raise ArgumentsError(str(error), code="JW501", location=workflow.location) from None
+        raise ArgumentsError(str(error), code="JW701", location=workflow.location) from None
     checked: list[Any] = []
     for parameter, value in zip(workflow.signature.parameters.values(), values, strict=True):
         hint = workflow.hints.get(parameter.name, parameter.empty)
         try:
             checked.append(validate(value, hint, f"argument {parameter.name!r} of {workflow.name}"))
         except PayloadError as error:
-            raise ArgumentsError(str(error), code="JW502", location=workflow.location) from None
+            raise ArgumentsError(str(error), code="JW702", location=workflow.location) from None
     return checked
 
 
@@ -175,9 +176,10 @@ _session: Session | None = None
 
 def current() -> Session:
     """The session of this process; made on first use."""
-    global _session
     if _session is None:
-        use(Session())
+        # A kernel's launcher knows its cells and names, a terminal's does not.
+        make = getattr(launcher_in_force(), "session", Session)
+        use(make())
     assert _session is not None
     return _session
 
@@ -217,7 +219,7 @@ def connect(
     session.client()
 
 
-def get_run(id: str, *, run_id: str | None = None) -> Run:
+def get_run(id: str, *, run_id: str | None = None) -> Run[Any]:
     """The run with this workflow id, open or closed.
 
     Args:

@@ -16,7 +16,7 @@ import temporalio.workflow
 from ..errors import AuthoringError
 from ..schema import CellLocation
 from .launch import current_launcher
-from .policies import RateLimit, RetryPolicy, positive
+from .policies import RateLimit, RetryPolicy, meant, positive
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -256,7 +256,7 @@ class Workflow(Definition[P, R]):
         if if_exists not in ("raise", "attach", "restart"):
             raise AuthoringError(f"options(if_exists={if_exists!r}) takes 'raise', 'attach' or 'restart'", code="JW413")
         if id is not None and (not isinstance(id, str) or not id.strip() or len(id) > 200):
-            raise AuthoringError(f"options(id={id!r}) takes a text of 1 to 200 characters", code="JW414")
+            raise AuthoringError(f"options(id={shortened(id)}) takes a text of 1 to 200 characters", code="JW414")
         copy = Workflow(self.fn, name=self.name, description=self.description, retry=self.retry, timeout=self.timeout)
         copy.location = self.location
         copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture))
@@ -307,7 +307,7 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no function.
     """
     if fn is not None and not callable(fn):
-        raise AuthoringError(f"@activity takes keyword options only, not {fn!r}", code="JW415")
+        raise AuthoringError(bare_option("activity", fn), code="JW415")
     check_options("activity", options, ("name", *(field.name for field in dataclasses.fields(ActivityOptions))))
     check_policies("activity", options)
     name = options.pop("name", None)
@@ -344,7 +344,7 @@ def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no `async def`.
     """
     if fn is not None and not callable(fn):
-        raise AuthoringError(f"@workflow takes keyword options only, not {fn!r}", code="JW415")
+        raise AuthoringError(bare_option("workflow", fn), code="JW415")
     check_options("workflow", options, ("name", "description", "retry", "timeout"))
     check_policies("workflow", options)
 
@@ -367,13 +367,26 @@ def check_options(kind: str, given: dict[str, Any], known: tuple[str, ...]) -> N
     Raises:
         AuthoringError: An option is not one of `known`.
     """
-    import difflib
-
     for option in given:
         if option not in known:
-            near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(f'{name}=' for name in known)}"
-            raise AuthoringError(f"@{kind} has no option {option}=: {hint}", code="JW417")
+            raise AuthoringError(f"@{kind} has no option {option}=: {meant(option, known)}", code="JW417")
+
+
+def article(kind: str) -> str:
+    """`an activity`, `a workflow`."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def bare_option(kind: str, value: Any) -> str:
+    """Says how an option is given that was given without its name."""
+    example = f"name={value!r}" if isinstance(value, str) else "retry=RetryPolicy(max_attempts=3)"
+    return f"@{kind} takes options by name, not {value!r}: write @{kind}({example})"
+
+
+def shortened(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def check_policies(kind: str, options: dict[str, Any]) -> None:
@@ -398,6 +411,11 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
             raise AuthoringError(f"@{kind}({option}={value!r}) takes a text that is not empty", code="JW419")
 
 
+def described(value: Any) -> str:
+    """What was decorated, in a few words."""
+    return f"the class {value.__name__}" if isinstance(value, type) else shortened(value)
+
+
 def check_function(kind: str, target: Any) -> None:
     """Refuses what can't be a step: classes, methods of instances, generators, an already decorated function.
 
@@ -406,7 +424,7 @@ def check_function(kind: str, target: Any) -> None:
     """
     if isinstance(target, Definition):
         raise AuthoringError(
-            f"{target.name} is a {target.kind} already: decorate it once, with either @activity or @workflow",
+            f"{target.name} is {article(target.kind)} already: decorate it once, with either @activity or @workflow",
             code="JW420",
         )
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
@@ -414,4 +432,4 @@ def check_function(kind: str, target: Any) -> None:
             f"@{kind} can't take the generator {target.__name__}: return a list instead of yielding", code="JW421"
         )
     if not inspect.isfunction(target):
-        raise AuthoringError(f"@{kind} takes a function (`def` or `async def`), not {target!r}", code="JW422")
+        raise AuthoringError(f"@{kind} takes a function (`def` or `async def`), not {described(target)}", code="JW422")

@@ -31,6 +31,11 @@ def set_launcher(launcher: Launcher | None) -> None:
     _launcher = launcher
 
 
+def launcher_in_force() -> Launcher | None:
+    """The launcher that was set, if one was."""
+    return _launcher
+
+
 def current_launcher() -> Launcher:
     """The launcher in force.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from typing import Any, Never, Self
 
 from ..errors import AuthoringError
 
@@ -12,18 +13,21 @@ DEFAULT_ACTIVITY_TIMEOUT = timedelta(hours=1)
 DEFAULT_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
 
-def timeout(*, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> timedelta:
+def timeout(*bare: Never, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> timedelta:
     """A duration for `timeout=` of a workflow, an activity or an approval.
 
     Args:
+        bare: None: the unit is named.
         days: Days of 24 hours.
         hours: Hours.
         minutes: Minutes.
         seconds: Seconds.
 
     Raises:
-        AuthoringError: The duration is not longer than zero.
+        AuthoringError: The duration is not longer than zero, or has no unit.
     """
+    if bare:
+        raise AuthoringError(f"timeout({bare[0]!r}) has no unit: write {as_timeout(bare[0])}", code="JW401")
     duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     return positive(duration, "timeout(...)")
 
@@ -35,17 +39,50 @@ def positive(duration: object, what: str) -> timedelta:
         AuthoringError: It is another type, zero or negative.
     """
     if not isinstance(duration, timedelta):
-        raise AuthoringError(
-            f"{what} takes a timedelta, not {duration!r}: write timeout(minutes=5) or timedelta(minutes=5)",
-            code="JW401",
-        )
+        raise AuthoringError(f"{what} takes a timedelta, not {duration!r}: write {as_timeout(duration)}", code="JW401")
     if duration <= timedelta(0):
-        raise AuthoringError(f"{what} must be longer than zero, not {duration}", code="JW402")
+        shown = f"-{-duration}" if duration < timedelta(0) else f"{duration}"
+        raise AuthoringError(f"{what} must be longer than zero, not {shown}", code="JW402")
     return duration
 
 
+def as_timeout(value: object) -> str:
+    """How a duration is written that was given as a bare number of seconds, or as anything else."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    return f"timeout(seconds={value})" if is_number else "timeout(minutes=5)"
+
+
+class ByName:
+    """A policy whose options are given by name; an unknown one is refused with a suggestion."""
+
+    def __new__(cls, *bare: Any, **options: Any) -> Self:
+        """Checks the names before the dataclass does, which would only say that one is unexpected.
+
+        Raises:
+            AuthoringError: An option is unknown, or was given without its name.
+        """
+        known = [field.name for field in fields(cls)]  # pyright: ignore[reportArgumentType]
+        if bare:
+            raise AuthoringError(
+                f"{cls.__name__} takes options by name, not {bare[0]!r}: write {cls.__name__}({known[0]}={bare[0]!r})",
+                code="JW415",
+            )
+        for option in options:
+            if option not in known:
+                raise AuthoringError(f"{cls.__name__} has no option {option}=: {meant(option, known)}", code="JW417")
+        return super().__new__(cls)
+
+
+def meant(option: str, known: Sequence[str]) -> str:
+    """The option that was probably meant; all of them where none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}=?" if near else f"it takes {', '.join(f'{name}=' for name in known)}"
+
+
 @dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(ByName):
     """How a failed step is tried again.
 
     Args:
@@ -95,7 +132,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RateLimit:
+class RateLimit(ByName):
     """How often an activity may be called: at most `calls` starts in any window of length `per`.
 
     The limit holds over all runs, bundles and worker processes of one machine that name it alike. A call

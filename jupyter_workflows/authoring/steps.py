@@ -15,7 +15,8 @@ import temporalio.workflow
 from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
-from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy
+from .messages import in_workflow_only
+from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .state import RunState, run_state
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ async def sleep(duration: timedelta, *, summary: str | None = None) -> None:
         AuthoringError: The duration is no timedelta.
     """
     if not isinstance(duration, timedelta):
-        raise AuthoringError(f"sleep({duration!r}) takes a timedelta: write sleep(timeout(minutes=5))", code="JW401")
+        raise AuthoringError(
+            f"sleep({duration!r}) takes a timedelta: write sleep({as_timeout(duration)})", code="JW401"
+        )
     if temporalio.workflow.in_workflow():
         await temporalio.workflow.sleep(duration, summary=summary)
     else:
@@ -165,8 +168,7 @@ def continue_as_new(*args: Any, **kwargs: Any) -> NoReturn:
         AuthoringError: It was called outside a workflow.
         TypeError: The arguments do not fit the workflow's signature.
     """
-    if not temporalio.workflow.in_workflow():
-        raise AuthoringError("continue_as_new() is for workflow code only", code="JW430")
+    in_workflow_only("continue_as_new")
     workflow = run_state().workflow
     positional = workflow.positional(args, kwargs) if workflow else list(args)
     temporalio.workflow.continue_as_new(args=positional)
@@ -178,6 +180,5 @@ def history_is_long() -> bool:
     Raises:
         AuthoringError: It was called outside a workflow.
     """
-    if not temporalio.workflow.in_workflow():
-        raise AuthoringError("history_is_long() is for workflow code only", code="JW430")
+    in_workflow_only("history_is_long")
     return temporalio.workflow.info().is_continue_as_new_suggested()

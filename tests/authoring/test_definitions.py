@@ -86,8 +86,8 @@ def test_helpers_of_activities_work_in_the_notebook() -> None:
         (lambda: workflow(pipeline)(1), "JW412", "run = pipeline.start(1)"),
         (lambda: workflow(pipeline).options(if_exists="ignore"), "JW413", "'ignore'"),  # type: ignore[arg-type]
         (lambda: workflow(pipeline).options(id=" "), "JW414", "1 to 200 characters"),
-        (lambda: activity("step"), "JW415", "keyword options only"),  # type: ignore[call-overload]
-        (lambda: workflow("pipeline"), "JW415", "keyword options only"),  # type: ignore[call-overload]
+        (lambda: activity("step"), "JW415", "takes options by name"),  # type: ignore[call-overload]
+        (lambda: workflow("pipeline"), "JW415", "takes options by name"),  # type: ignore[call-overload]
         (lambda: workflow(step), "JW416", "write `async def step(...)`"),
         (lambda: activity(retries=3)(step), "JW417", "did you mean retry=?"),  # type: ignore[call-overload]
         (lambda: workflow(max_attempts=3)(pipeline), "JW417", "has no option max_attempts="),  # type: ignore[call-overload]
