@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 from ..commands.completion import Candidate, completions, words_before
 from ..commands.parser import build_parser
-from ..session import Session
-from .lines import PROGRAM
-from .options import PARSERS
+from .options import PARSERS, PROGRAM
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?%workflow\s(.*)$")
 CELL = re.compile(r"%%(workflow|activity)\s(.*)$")
@@ -21,8 +23,8 @@ PATHS = re.compile(r"\s*worker\s|.*--notebook\s+\S*$")
 class Matcher:
     """IPython's completer asks it first; on our lines nothing else is asked."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session_of: Callable[[], Session]) -> None:
+        self.session_of = session_of
 
         def match(context: Any) -> dict[str, Any]:
             return self.match(context)
@@ -51,8 +53,8 @@ class Matcher:
         line = LINE.match(text)
         if cell:
             words, token = words_before(cell.group(2))
-            return completions(self.session, PARSERS[cell.group(1)](), words, token), token
+            return completions(self.session_of(), PARSERS[cell.group(1)](), words, token), token
         if line and not PATHS.match(line.group(1)):
             words, token = words_before(line.group(1))
-            return completions(self.session, build_parser(PROGRAM), words, token), token
+            return completions(self.session_of(), build_parser(PROGRAM), words, token), token
         return None

@@ -1,26 +1,68 @@
-"""The extension as a whole: what is put into a shell, and taken out again."""
+"""The extension as a whole: what is put into a shell, and taken out again.
+
+Loading imports little; the session, with all that starts and shows runs, is made when it is first needed, which a
+thread in the background sees to at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import no_var_expand
 
+from ..authoring import Workflow
+from ..authoring.launch import set_launcher
 from ..commands.parser import build_parser
-from ..session import Session, use
 from . import cells
 from .completion import Matcher
-from .lines import PROGRAM, WorkflowLine
-from .options import PARSERS, help_text
+from .options import PARSERS, PROGRAM, help_text
 from .recording import Recorder
-from .step_cells import StepCells
 from .tracebacks import DEBUG_VARIABLE, ErrorDisplay
 
+if TYPE_CHECKING:
+    from ..session import Session
+    from .step_cells import StepCells
+
+PACKAGE = __name__.partition(".")[0]
 WARM_VARIABLE = "JUPYTER_WORKFLOWS_WARM"
+
+
+class KernelLauncher:
+    """Starts the workflows of a kernel; makes its session when it is first needed."""
+
+    def __init__(self, shell: Any, recorder: Recorder) -> None:
+        self.shell = shell
+        self.recorder = recorder
+        self.directory = Path.cwd()
+        self._made: Session | None = None
+        self._making = threading.Lock()
+
+    def session(self) -> Session:
+        """The kernel's session."""
+        with self._making:
+            if self._made is None:
+                from ..session import Session
+
+                self._made = Session(
+                    namespace=self.shell.user_ns, directory=self.directory, notebook=notebook_path(self.shell)
+                )
+                self.recorder.attach(self._made.cells)
+            return self._made
+
+    def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Starts a run and returns its handle at once."""
+        return self.session().start(workflow, args, kwargs)
+
+    def bundle(self, workflow: Workflow[Any, Any]) -> Any:
+        """Writes the workflow's bundle and returns it."""
+        return self.session().bundle(workflow)
 
 
 class Extension:
@@ -28,46 +70,63 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.session = Session(namespace=shell.user_ns, directory=Path.cwd(), notebook=notebook_path(shell))
-        self.recorder = Recorder(shell, self.session.cells)
+        self.recorder = Recorder(shell)
+        self.launcher = KernelLauncher(shell, self.recorder)
         self.errors = ErrorDisplay(shell)
         self.weave = cells.Weave()
-        self.matcher = Matcher(self.session).matcher
-        self.step_cells = StepCells(shell, self.session, self.recorder)
-        self.line = WorkflowLine(shell, self.session)
+        self.matcher = Matcher(self.launcher.session).matcher
+
+    @functools.cached_property
+    def step_cells(self) -> StepCells:
+        """What the cell magics do."""
+        from .step_cells import StepCells
+
+        return StepCells(self.shell, self.launcher.session(), self.recorder)
 
     def load(self) -> None:
         """Puts everything in, and starts warming the runtime."""
         shell = self.shell
-        use(self.session)
+        set_launcher(self.launcher)
         self.recorder.note_history()
         shell.events.register("pre_run_cell", self.recorder.before)
         shell.events.register("post_run_cell", self.recorder.after)
         shell.input_transformers_cleanup.append(cells.mark)
         shell.ast_transformers.append(self.weave)
-        cells.handle("begin", self.step_cells.begin)
-        cells.handle("finish", self.step_cells.finish)
+        cells.handle("begin", self.begin)
+        cells.handle("finish", self.finish)
         self.register_magics()
         if getattr(shell, "Completer", None) is not None:
             shell.Completer.custom_matchers.append(self.matcher)
         if not os.environ.get(DEBUG_VARIABLE):
             self.errors.install()
         if os.environ.get(WARM_VARIABLE, "1") != "0":
-            threading.Thread(target=warm, args=(self.session,), name="jupyter-workflows-warm", daemon=True).start()
+            threading.Thread(
+                target=warm, args=(self.launcher.session,), name="jupyter-workflows-warm", daemon=True
+            ).start()
+
+    def begin(self, magic: str, line: str) -> None:
+        """Before the body of a cell with a magic of ours."""
+        self.step_cells.begin(magic, line)
+
+    def finish(self, magic: str, line: str, names: list[str]) -> None:
+        """After the body."""
+        self.step_cells.finish(magic, line, names)
 
     def register_magics(self) -> None:
         """Registers the magics; `%workflow?` and `%%workflow?` show their help."""
 
         @no_var_expand
         def line(text: str) -> Any:
-            return self.line.run(text)
+            from .lines import run_line
+
+            return run_line(self.launcher.session(), text)
 
         line.__doc__ = help_text(build_parser(PROGRAM))
         self.shell.register_magic_function(line, "line", "workflow")
         for magic, parser in PARSERS.items():
             self.shell.register_magic_function(self.cell_magic(magic, help_text(parser())), "cell", magic)
 
-    def cell_magic(self, magic: str, documentation: str) -> Any:
+    def cell_magic(self, magic: str, documentation: str) -> Callable[[str, str], None]:
         """The function behind a cell magic: its help, and what runs it where the cell itself was not marked."""
 
         @no_var_expand
@@ -90,7 +149,11 @@ class Extension:
         shell.magics_manager.magics["line"].pop("workflow", None)
         for magic in PARSERS:
             shell.magics_manager.magics["cell"].pop(magic, None)
-        use(None)
+        set_launcher(None)
+        if f"{PACKAGE}.session" in sys.modules:
+            from ..session import use
+
+            use(None)
 
 
 def notebook_path(shell: Any) -> str | None:
@@ -99,9 +162,10 @@ def notebook_path(shell: Any) -> str | None:
     return os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
 
 
-def warm(session: Session) -> None:
+def warm(session_of: Callable[[], Session]) -> None:
     """Starts the runtime and a worker host while the user still writes; what fails, fails again when it is needed."""
     with contextlib.suppress(Exception):
+        session = session_of()
         if session.settings is None:
             session.runtime().prepare(session.host_spec())
         session.client()

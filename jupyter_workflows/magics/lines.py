@@ -11,48 +11,39 @@ from ..commands.outcomes import Display, Outcome, jsonable
 from ..commands.parser import HelpShown, parse
 from ..errors import CommandError
 from ..session import Session
+from .options import PROGRAM
 
-PROGRAM = "%workflow"
+
+def run_line(session: Session, line: str) -> Any:
+    """Carries out a line and gives what the cell displays; with `--json` plain data.
+
+    Raises:
+        JupyterWorkflowsError: It can't be done; the message says why and what to do.
+    """
+    try:
+        arguments = parse(PROGRAM, split_line(line))
+    except HelpShown as shown:
+        return HelpText(shown.text)
+    if arguments.subcommand == "worker":
+        raise CommandError("`worker` serves until it is interrupted: run `jupyter workflows worker PATH` in a terminal")
+    outcome = run(session, arguments)
+    if outcome.follow is not None:
+        return follow(outcome, arguments)
+    if arguments.json:
+        return jsonable(outcome.data)
+    return outcome.value if outcome.value is not None else Display(outcome)
 
 
-class WorkflowLine:
-    """The line magic."""
+def follow(outcome: Outcome, arguments: Namespace) -> Any:
+    """Displays a run as it changes, in one place, until it ends."""
+    from IPython.display import display
 
-    def __init__(self, shell: Any, session: Session) -> None:
-        self.shell = shell
-        self.session = session
-
-    def run(self, line: str) -> Any:
-        """Carries out a line and gives what the cell displays; with `--json` plain data.
-
-        Raises:
-            JupyterWorkflowsError: It can't be done; the message says why and what to do.
-        """
-        try:
-            arguments = parse(PROGRAM, split_line(line))
-        except HelpShown as shown:
-            return HelpText(shown.text)
-        if arguments.subcommand == "worker":
-            raise CommandError(
-                "`worker` serves until it is interrupted: run `jupyter workflows worker PATH` in a terminal"
-            )
-        outcome = run(self.session, arguments)
-        if outcome.follow is not None:
-            return self.follow(outcome, arguments)
-        if arguments.json:
-            return jsonable(outcome.data)
-        return outcome.value if outcome.value is not None else Display(outcome)
-
-    def follow(self, outcome: Outcome, arguments: Namespace) -> Any:
-        """Displays a run as it changes, in one place, until it ends."""
-        from IPython.display import display
-
-        handle = display(Display(outcome), display_id=True)
-        for latest in outcome.follow or ():
-            outcome = latest
-            if handle is not None:
-                handle.update(Display(outcome))
-        return jsonable(outcome.data) if arguments.json else None
+    handle: Any = display(Display(outcome), display_id=True)
+    for latest in outcome.follow or ():
+        outcome = latest
+        if handle is not None:
+            handle.update(Display(outcome))
+    return jsonable(outcome.data) if arguments.json else None
 
 
 class HelpText(str):

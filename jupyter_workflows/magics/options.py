@@ -74,6 +74,7 @@ def activity_parser() -> Parser:
     return parser
 
 
+PROGRAM = "%workflow"
 PARSERS = {"workflow": workflow_parser, "activity": activity_parser}
 
 

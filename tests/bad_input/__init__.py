@@ -1,0 +1,1 @@
+"""Mistakes that notebook users make, with the exact message each one gets."""
