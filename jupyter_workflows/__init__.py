@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .authoring import (
@@ -68,6 +70,17 @@ __all__ = [
     "wait_for_signal",
     "workflow",
 ]
+
+
+class _Package(ModuleType):
+    """Keeps `runs` the public function: importing the subpackage of that name would put the subpackage there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name == "runs" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

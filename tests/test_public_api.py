@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -22,3 +23,8 @@ def test_every_exported_name_exists():
 
 def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(jupyter_workflows, "Activities")
+
+
+def test_runs_stays_the_function_after_the_subpackage_was_imported():
+    importlib.import_module("jupyter_workflows.runs.client")
+    assert callable(jupyter_workflows.runs)
