@@ -107,7 +107,7 @@ class WorkerHost:
 
     async def _on_connect(self, message: Message) -> None:
         """Connect ahead of being needed."""
-        self._connect(message["address"], message["namespace"], Home(*map(Path, message["home"])))
+        self._connect(Settings(message["address"], message["namespace"]), Home(*map(Path, message["home"])))
 
     async def _on_adopt(self, message: Message) -> None:
         _redirect_output(Path(message["log"]))
@@ -116,8 +116,9 @@ class WorkerHost:
         self._idle_seconds = float(message["idle_seconds"])
         if str(home.bundles) not in sys.path:
             sys.path.append(str(home.bundles))
-        apply(HostSpec.from_message(message["spec"]))
-        self._connect(message["address"], message["namespace"], home)
+        spec = HostSpec.from_message(message["spec"])
+        apply(spec)
+        self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         bundles = [Path(bundle) for bundle in message["bundles"]]
         if bundles:
             self._in_background(self._take_over([_queue(bundle) for bundle in bundles]))
@@ -240,14 +241,14 @@ class WorkerHost:
 
     # Connection ------------------------------------------------------------------------------------------------------
 
-    def _connect(self, address: str, namespace: str, home: Home) -> None:
+    def _connect(self, settings: Settings, home: Home) -> None:
         # Where large values go depends on the environment that `adopt` brings.
-        wanted = (address, namespace, home, os.environ.get("JUPYTER_WORKFLOWS_STORAGE"))
+        wanted = (settings, home, os.environ.get("JUPYTER_WORKFLOWS_STORAGE"))
         if wanted != self._connected_to:
             if self._client:
                 self._client.cancel()
             self._connected_to = wanted
-            self._client = asyncio.create_task(_connect_until_it_works(Settings(address, namespace), home))
+            self._client = asyncio.create_task(_connect_until_it_works(settings, home))
 
     async def _tell_ready(self) -> None:
         if self._client:
@@ -285,11 +286,10 @@ def leave(code: int) -> None:
 
 
 async def _connect_until_it_works(settings: Settings, home: Home) -> Client:
-    host, _, port = settings.address.rpartition(":")
     while True:
         with suppress(OSError):
             # The server may be starting just now. Asking for the port costs less than a failed connection of the SDK.
-            _, writer = await asyncio.open_connection(host, int(port))
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
             writer.close()
             with suppress(JupyterWorkflowsError, RPCError, RuntimeError):
                 plugins = [EnginePlugin(home.limits)]

@@ -6,9 +6,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .paths import Home, read_json, write_private
+
+if TYPE_CHECKING:
+    from ..connection import Settings
 
 # Read once when a process starts, so a process that runs already can't take them over.
 _START_ONLY_PREFIXES = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
@@ -25,6 +28,7 @@ class HostSpec(NamedTuple):
         env: The kernel's environment. It stays in memory and is never written to disk.
         sys_path: The kernel's `sys.path`.
         umask: The kernel's umask, for the files that steps write.
+        server: `host:port/namespace` of the Temporal server it works for; None for the embedded one.
     """
 
     python: str
@@ -33,6 +37,7 @@ class HostSpec(NamedTuple):
     env: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     sys_path: tuple[str, ...] = ()
     umask: int = 0o022
+    server: str | None = None
 
     @classmethod
     def of_this_process(cls, notebook: str | os.PathLike[str] | None = None) -> HostSpec:
@@ -57,6 +62,7 @@ class HostSpec(NamedTuple):
             env={str(name): str(value) for name, value in content.get("env", {}).items()},
             sys_path=tuple(content.get("sys_path", ())),
             umask=int(content.get("umask", 0o022)),
+            server=content.get("server"),
         )
 
     def __repr__(self) -> str:
@@ -68,7 +74,8 @@ class HostSpec(NamedTuple):
         """What identifies the host: the same for every kernel of one notebook and interpreter."""
         import hashlib
 
-        identity = json.dumps([self.notebook or self.cwd, self.python])
+        place = [self.notebook or self.cwd, self.python]
+        identity = json.dumps([*place, self.server] if self.server else place)
         return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
     @property
@@ -87,9 +94,31 @@ class HostSpec(NamedTuple):
             "cwd": self.cwd,
             "notebook": self.notebook,
             "umask": self.umask,
+            "server": self.server,
         }
         content["sys_path"] = list(self.sys_path)
         return {**content, "env": self.env} if with_env else content
+
+    def for_server(self, settings: Settings) -> HostSpec:
+        """The same host, working for a Temporal server that is not the embedded one.
+
+        How to talk to it goes into the environment, in memory: an API key is never written to disk.
+        """
+        named = {"TEMPORAL_ADDRESS": settings.address, "TEMPORAL_NAMESPACE": settings.namespace}
+        if settings.api_key:
+            named["TEMPORAL_API_KEY"] = settings.api_key
+        if isinstance(settings.tls, bool):
+            named["TEMPORAL_TLS"] = str(settings.tls).lower()
+        return self._replace(server=f"{settings.address}/{settings.namespace}", env={**self.env, **named})
+
+    def settings(self) -> Settings | None:
+        """How to reach the server it works for, seen from inside the host; None for the embedded one."""
+        from ..connection import Settings
+
+        if self.server is None:
+            return None
+        address, _, namespace = self.server.rpartition("/")
+        return Settings.from_environment(self.env) or Settings(address, namespace)
 
     def with_env(self, env: dict[str, str]) -> HostSpec:
         """The same host in another environment."""

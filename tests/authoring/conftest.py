@@ -167,8 +167,6 @@ async def server() -> AsyncIterator[str]:
 @pytest_asyncio.fixture
 async def engine(server: str, tmp_path: Path) -> AsyncIterator[Engine]:
     identity.load_trusted(tmp_path / "keys")
-    client = await Client.connect(
-        server, data_converter=data_converter(None), plugins=[EnginePlugin(tmp_path / "limits")]
-    )
+    client = await Client.connect(server, data_converter=data_converter(), plugins=[EnginePlugin(tmp_path / "limits")])
     async with contextlib.AsyncExitStack() as stack:
         yield Engine(client, tmp_path, stack, identity.ensure_key(tmp_path / "keys"))
