@@ -29,6 +29,7 @@ class Child:
         arguments: The command line; the first is the executable.
         environment: Its whole environment.
         log: Where its output goes, appended; made with mode 0600.
+        directory: Its working directory.
         pass_files: File descriptors it inherits.
     """
 
@@ -38,6 +39,7 @@ class Child:
         *,
         environment: dict[str, str],
         log: Path,
+        directory: Path | None = None,
         pass_files: Sequence[int] = (),
     ) -> None:
         self.started = time.monotonic()
@@ -45,6 +47,7 @@ class Child:
             self._process = subprocess.Popen(
                 arguments,
                 env=environment,
+                cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

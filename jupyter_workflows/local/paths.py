@@ -142,7 +142,8 @@ def make_private_directory(path: Path) -> None:
         if stat.S_IMODE(found.st_mode) != PRIVATE_DIRECTORY:
             path.chmod(PRIVATE_DIRECTORY)
         if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
+            read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+            raise PermissionError(0, "Read-only file system" if read_only else "Permission denied")
     except OSError as error:
         raise RuntimeFailed(f"{path} can't be used: {error.strerror or error}. {remedy}") from error
 

@@ -99,7 +99,7 @@ class TemporalServer:
         self._log_start = _size(self._log)
         # Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does.
         environment = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
-        self.child = Child(self._command(), environment=environment, log=self._log)
+        self.child = Child(self._command(), environment=environment, log=self._log, directory=self._home.server)
         self.state = "starting"
         self._on_change()
         self._loop.call_later(POLL_SECONDS, self._probe)
@@ -150,7 +150,8 @@ class TemporalServer:
             "--port": str(self.ports.frontend),
             "--http-port": str(self.ports.http),
             "--metrics-port": str(self.ports.metrics),
-            "--db-filename": str(self._home.database),
+            # Relative to its directory: the name becomes a URL, in which `?`, `#` and `%` of a home would not be names.
+            "--db-filename": self._home.database.name,
             "--log-level": "error",
             "--namespace": NAMESPACE,
         }

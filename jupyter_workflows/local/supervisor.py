@@ -378,9 +378,11 @@ def hold_lock(home: Home) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    os.ftruncate(descriptor, 0)
     owner = {"pid": os.getpid(), "hostname": socket.gethostname(), "socket": str(home.socket)}
-    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+    with suppress(OSError):
+        # The lock holds without its text, which a full disk does not take.
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
     return descriptor
 
 
@@ -412,7 +414,8 @@ def main(arguments: list[str]) -> int:
         supervisor.start()
         report.write(json.dumps({"listening": True}))
     except (OSError, RuntimeFailed) as error:
-        report.write(json.dumps({"error": f"The runtime's supervisor can't start: {error}"}))
+        full = full_disk(home)
+        report.write(json.dumps({"error": full.text if full else f"The runtime's supervisor can't start: {error}"}))
         return 1
     finally:
         report.close()
