@@ -21,7 +21,10 @@ FOLDERS = {
 def kernel_environment(home: Path, folder: Path) -> dict[str, str]:
     """The environment of a kernel that touches nothing outside of `home` and `folder`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
-    environment |= {name: str(folder / ".jupyter" / place) for name, place in FOLDERS.items()}
+    for name, place in FOLDERS.items():
+        path = folder / ".jupyter" / place
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment[name] = str(path)
     return environment | {
         "JUPYTER_WORKFLOWS_HOME": str(home),
         "JUPYTER_WORKFLOWS_HEADLESS": "1",
