@@ -27,7 +27,7 @@ from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
 from .access import RunAccess, RunPlaces, translated
 from .handle import Run
-from .listing import WORKFLOW_MEMO, count_runs, fetch_inbox, fetch_runs, since_of, visibility_query
+from .listing import WORKFLOW_MEMO, Filter, count_runs, fetch_inbox, fetch_runs, since_of
 from .reading import RunReader
 from .text import inbox_text, runs_text, status_words
 
@@ -269,15 +269,15 @@ def list_runs(
     """
     access = RunAccess.of(client, home)
     name = cast("str | None", getattr(workflow, "name", workflow))
-    query = visibility_query(workflow=name, status=status, since=since_of(since), notebook=notebook)
-    records = loop_thread().run(fetch_runs(access, query, limit))
+    states = status if status is None or isinstance(status, str) else tuple(status)
+    wanted = Filter(workflow=name, status=states, since=since_of(since), notebook=notebook)
+    records = loop_thread().run(fetch_runs(access, wanted, limit))
     return RunList([Run[Any](access, record.id, record.run_id) for record in records], records)
 
 
 def count(client: Client, *, status: str | None = None, bundle: str | None = None) -> int:
     """How many runs there are with a status, on a bundle, or at all."""
-    query = visibility_query(status=status, bundle=bundle)
-    return loop_thread().run(count_runs(RunAccess.of(client), query))
+    return loop_thread().run(count_runs(RunAccess.of(client), Filter(status=status, bundle=bundle).query))
 
 
 def inbox(client: Client, *, assignee: str | None = None, limit: int = 200, home: RunPlaces | None = None) -> Inbox:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -210,7 +210,7 @@ async def send(reader: RunReader, decision: Decision) -> None:
             await handle.execute_update(DECIDE, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
     except WorkflowUpdateFailedError as error:
         raise refusal(error, decision) from None
-    except TimeoutError:
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         if not await recorded(reader, decision):
             raise unanswered(decision) from None
     except RPCError as error:

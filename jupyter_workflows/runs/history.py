@@ -148,6 +148,10 @@ class Reduction:
         self.closing = closing
         for draft in self.drafts:
             if draft.finished_at is None:
+                if draft.attempts_seen and not draft.attempt:
+                    # History does not tell that an attempt began which the end of the run cut off.
+                    draft.attempt = max(draft.attempts_seen)
+                    draft.started_at, draft.worker = draft.attempts_seen[draft.attempt]
                 draft.status, draft.finished_at, draft.built = "cancelled", closing.at, None
                 draft.pending, draft.due_at = None, None
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,28 +130,18 @@ class Engine:
     home: Any
     stack: contextlib.AsyncExitStack
     digest: str = ""
-    workers: list[Any] = field(default_factory=list)
 
     @property
     def access(self) -> RunAccess:
         return RunAccess.of(self.client, self.home)
 
     def serve(self, workflows: str, activities: str = "", models: str = "") -> None:
-        self.bundle(workflows, activities, models)
-        loop_thread().run(self.stack.enter_async_context(self.workers[-1]), timeout=20)
-
-    def bundle(self, workflows: str, activities: str = "", models: str = "") -> None:
-        """Everything but the start of the worker."""
-
-        async def worker() -> Any:
+        async def begin() -> None:
             bundle = load_bundle(write_bundle(self.home.bundles, workflows, activities, models))
             self.digest = bundle.manifest.digest
-            return bundle_worker(self.client, bundle, identity="test-worker")
+            await self.stack.enter_async_context(bundle_worker(self.client, bundle, identity="test-worker"))
 
-        self.workers.append(loop_thread().run(worker(), timeout=20))
-
-    def serve_bundled(self) -> None:
-        loop_thread().run(self.stack.enter_async_context(self.workers[-1]), timeout=20)
+        loop_thread().run(begin(), timeout=30)
 
     def start(self, workflow: str, *args: Any, result_type: Any = None, **options: Any) -> Run[Any]:
         request = StartRequest(
