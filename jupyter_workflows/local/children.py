@@ -7,6 +7,7 @@ has closed, and the server runs under `guard.py`, which does the same on its beh
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import signal
 import subprocess
@@ -15,7 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 _PR_SET_PDEATHSIG = 1
 """<linux/prctl.h>; https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
@@ -116,6 +120,47 @@ def open_log(path: Path) -> IO[bytes]:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)
     except OSError:
         return Path(os.devnull).open("ab", buffering=0)
+
+
+class LogStream(io.RawIOBase):
+    """Standard output of a process whose log is on a disk that may be full: what it doesn't take is lost, no more.
+
+    Args:
+        descriptor: The file descriptor to write to.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Write, or pretend to."""
+        try:
+            return os.write(self._descriptor, data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def log_standard_streams() -> None:
+    """Let prints of this process never fail."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = io.TextIOWrapper(
+            # Typed for buffered streams, but Python itself puts a raw one here under `-u`.
+            LogStream(descriptor),  # pyright: ignore[reportArgumentType]
+            encoding="utf-8",
+            errors="backslashreplace",
+            line_buffering=True,
+            write_through=True,
+        )
+        setattr(sys, name, stream)
 
 
 def trim_log(path: Path, limit_bytes: int) -> None:

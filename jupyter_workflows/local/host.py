@@ -7,7 +7,6 @@ told whose host it is (`adopt`), it is a spare with everything imported. It neve
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import socket
@@ -29,6 +28,7 @@ from ..errors import JupyterWorkflowsError
 from ..plugin import EnginePlugin
 from ..security.identity import load_trusted
 from ..worker import bundle_worker, load_bundle, task_queue
+from .children import log_standard_streams
 from .handback import Predecessors, hand_back, query
 from .paths import Home
 from .protocol import MESSAGE_BYTES, Message, encode
@@ -335,9 +335,7 @@ async def serve(control: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run as `boot.py host FD`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
+    log_standard_streams()
     asyncio.run(serve(int(arguments[0])))
     return 0
 

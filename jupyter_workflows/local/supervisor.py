@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RuntimeFailed
-from .children import Child, trim_log
+from .children import Child, log_standard_streams, trim_log
 from .diagnosis import full_disk
 from .events import EventLoop, Peer
 from .hosts import BOOT, HostTable
@@ -114,8 +114,7 @@ class Supervisor:
             sys.stderr.write(f"{server.failure.text}\n")
             self._refuse_waiting()
             if server.state == "failed":
-                # A supervisor without a server serves nobody: the next client starts a new one.
-                self.loop.call_later(FAILED_SECONDS, self._end)
+                self.loop.call_later(FAILED_SECONDS, self._end_if_useless)
 
     def _publish(self) -> None:
         with suppress(OSError):
@@ -216,8 +215,9 @@ class Supervisor:
         client.waits_with = message["id"]
         if self.server.state == "ready":
             self._welcome(client)
-        else:
-            self._refuse_waiting()
+        elif self.server.state == "failed" or self.server.stays_down:
+            # Whoever asks again may have cured it.
+            self.server.start()
 
     def _prepare(self, client: Client, message: Message) -> None:
         self.table.prepare(HostSpec.from_message(message["spec"]), client.number)
@@ -265,8 +265,6 @@ class Supervisor:
         for client in self._waiting():
             client.answer({"id": client.waits_with}, {"error": failure.text, "kind": failure.kind})
             client.waits_with = None
-            if self.server.state == "failed":
-                self.loop.call_later(0.1, self._end)
 
     def _describe(self, hosts: list[dict[str, Any]]) -> dict[str, Any]:
         server = self.server
@@ -317,6 +315,11 @@ class Supervisor:
         self.loop.call_later(CLEANUP_SECONDS, self._clean_up)
 
     # End -------------------------------------------------------------------------------------------------------------
+
+    def _end_if_useless(self) -> None:
+        """A supervisor without a server serves nobody; the next client starts a new one."""
+        if self.server.state == "failed":
+            self._end()
 
     def _end(self) -> None:
         if self._ending is not None:
@@ -396,6 +399,7 @@ def main(arguments: list[str]) -> int:
     home = Home(Path(settings["data"]), Path(settings["runtime"]))
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    log_standard_streams()
     lock = None
     try:
         lock = hold_lock(home)

@@ -225,9 +225,10 @@ def test_a_supervisor_that_hangs_is_named_and_down_ends_it(own_home: Home, monke
     assert pid
     os.kill(pid, signal.SIGSTOP)
     named = rf"supervisor \(pid {pid}\) does not answer.*`jupyter workflows down` ends"
-    with monkeypatch.context() as patch, pytest.raises(RuntimeFailed, match=named):
+    with monkeypatch.context() as patch:
         patch.setattr(local_runtime, "START_SECONDS", 1.0)
-        local_runtime.ensure(own_home)
+        with pytest.raises(RuntimeFailed, match=named):
+            local_runtime.ensure(own_home)
     begun = time.monotonic()
     assert local_runtime.down(own_home)
     assert time.monotonic() - begun < 6
@@ -241,10 +242,11 @@ def test_a_home_in_use_on_another_computer_is_named(own_home: Home, monkeypatch:
     own_home.lock.write_text(json.dumps({**lock, "hostname": "elsewhere"}))
     # Over a network file system the lock is seen, the socket does not answer.
     named = "is in use on the computer elsewhere. Set JUPYTER_WORKFLOWS_HOME to"
-    with monkeypatch.context() as patch, pytest.raises(RuntimeFailed, match=named):
+    with monkeypatch.context() as patch:
         patch.setattr("jupyter_workflows.local.starting.dial", lambda *_: None)
         patch.setattr("jupyter_workflows.local.runtime.reach", lambda *_: None)
-        local_runtime.ensure(own_home)
+        with pytest.raises(RuntimeFailed, match=named):
+            local_runtime.ensure(own_home)
     own_home.lock.write_text(json.dumps(lock))
 
 
