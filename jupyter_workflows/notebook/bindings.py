@@ -82,7 +82,7 @@ class Missing:
 
     name: str
     rule: Rule
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict[str, object])
 
 
 Binding = Builtin | Imported | Defined | LiveValue | Missing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from ..schema import Manifest, Segment
 from .items import Closure
 from .local_modules import LocalModules
 from .rendering import render
+from .syntax import behaviour
 
 # Hashed with the content: a change in what the files mean must give other names.
 FORMAT = "jupyter-workflows bundle 1"
@@ -100,24 +102,23 @@ def content_digest(content: Mapping[str, bytes]) -> str:
 def behaviour_digest(closure: Closure, sources: Mapping[str, str]) -> str:
     """SHA-256 over the syntax trees: comments, docstrings and layout do not count."""
     total = hashlib.sha256(FORMAT.encode())
+    for item in closure.items:
+        tree = behaviour(item.node) if item.verbatim and item.node else item.source
+        total.update(f"\n{item.module} {item.above} {tree} {item.below}".encode())
+    for name in sorted(closure.imports):
+        total.update(f"\n{name} {closure.imports[name].dotted}".encode())
     for path in sorted(sources):
-        total.update(f"\n{path}\n{normalized(sources[path])}".encode())
+        if path.count("/"):
+            total.update(f"\n{path}\n{parsed_behaviour(sources[path])}".encode())
     for value in sorted(closure.captured, key=lambda value: value.name):
         total.update(f"\n{value.name} {value.digest}".encode())
     return total.hexdigest()
 
 
-def normalized(source: str) -> str:
-    """A module's syntax tree as text, without docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
-            # A body may not be empty; `...` does what a docstring does.
-            node.body = (body or [])[1:] or [ast.Expr(ast.Constant(...))]
-    return ast.dump(tree)
+@functools.lru_cache(maxsize=256)
+def parsed_behaviour(source: str) -> str:
+    """What a module does, as text."""
+    return behaviour(ast.parse(source))
 
 
 def manifest_of(

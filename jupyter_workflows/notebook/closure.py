@@ -203,7 +203,7 @@ def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
         function=item.name,
         signature=signature_text(item.function),
         description=live.description if isinstance(live, Workflow) else None,
-        parameters_schema=parameters_schema(item.name, live),
+        parameters_schema=parameters_schema(item.name, item.live),
         activities=roles.steps_of(item.name),
         cell_id=location.cell_id,
         cell_number=location.cell_number,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from . import diagnostics as rules
 from .bindings import Defined, LiveValue, Names
@@ -227,9 +228,9 @@ def is_value(binding: Defined | LiveValue) -> bool:
 def is_holdable(live: object) -> bool:
     """Whether an object only holds values or code, so that making it again elsewhere makes the same."""
     if isinstance(live, list | tuple | set | frozenset):
-        return all(is_holdable(item) for item in live)  # pyright: ignore[reportUnknownVariableType]
+        return all(is_holdable(item) for item in cast("Iterable[object]", live))
     if isinstance(live, dict):
-        return all(is_holdable(item) for item in live.values())  # pyright: ignore[reportUnknownVariableType]
+        return all(is_holdable(item) for item in cast("dict[object, object]", live).values())
     kind = type(live)
     own = kind.__module__ == "__main__"
     return (

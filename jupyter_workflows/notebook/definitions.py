@@ -8,8 +8,9 @@ from ..schema import CellLocation
 from . import diagnostics as rules
 from .diagnostics import Findings
 from .items import Item
-from .scopes import own_nodes
+from .scopes import FunctionNode, own_nodes
 from .signatures import annotation_of, hints_of, untravelling
+from .syntax import once_per_node
 
 
 def check_definition(item: Item, kind: str, findings: Findings) -> None:
@@ -24,11 +25,16 @@ def check_definition(item: Item, kind: str, findings: Findings) -> None:
         for star, parameter in (("*", function.args.vararg), ("**", function.args.kwarg)):
             if parameter:
                 findings.add(rules.STARS, location, name=item.name, parameter=f"{star}{parameter.arg}")
-    for node in own_nodes(function.body):
-        if isinstance(node, ast.Yield | ast.YieldFrom):
-            findings.add(rules.GENERATOR, place(item, node), kind=kind, name=item.name)
-            break
+    yielding = first_yield(function)
+    if yielding:
+        findings.add(rules.GENERATOR, place(item, yielding), kind=kind, name=item.name)
     check_annotations(item, kind, findings)
+
+
+@once_per_node
+def first_yield(function: FunctionNode) -> ast.AST | None:
+    """The first `yield` of a function, if it is a generator."""
+    return next((node for node in own_nodes(function.body) if isinstance(node, ast.Yield | ast.YieldFrom)), None)
 
 
 def check_annotations(item: Item, kind: str, findings: Findings) -> None:

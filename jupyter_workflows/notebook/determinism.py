@@ -11,6 +11,7 @@ from .cell_log import MUTATORS, root_name
 from .diagnostics import Rule
 from .effects import dotted
 from .forbidden import METHODS, PATH_METHODS, SEEDED, forbidden
+from .syntax import nodes, once_per_node, owners
 from .workflow_code import FunctionCode, full_name_of
 
 
@@ -27,17 +28,18 @@ def findings(code: FunctionCode) -> Iterator[Finding]:
     """All that a function of workflow code does that a replay can't repeat."""
     node = code.node
     # In `random.choice` the whole is judged, not `random` alone; types in annotations call nothing.
-    skipped = annotation_nodes(node) | {id(part.value) for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-    for part in ast.walk(node):
+    skipped = annotation_nodes(node) | owners(node)
+    for part in nodes(node):
         yield from node_findings(code, part, judged=id(part) not in skipped)
     yield from state_findings(code)
     yield from set_findings(code)
 
 
+@once_per_node
 def annotation_nodes(node: ast.AST) -> set[int]:
     """The nodes that stand in annotations and `except` clauses: they name types and call nothing."""
     found: set[int] = set()
-    for part in ast.walk(node):
+    for part in nodes(node):
         types = [getattr(part, "annotation", None), getattr(part, "returns", None)]
         if isinstance(part, ast.ExceptHandler):
             types.append(part.type)
@@ -80,7 +82,7 @@ def is_path(code: FunctionCode, node: ast.expr) -> bool:
     if isinstance(node, ast.Name):
         if code.is_global(node):
             return "Path" in type(code.names.namespace.get(node.id)).__name__
-        assigned = (part for part in ast.walk(code.node) if isinstance(part, ast.Assign))
+        assigned = (part for part in nodes(code.node) if isinstance(part, ast.Assign))
         return any(
             isinstance(target, ast.Name) and target.id == node.id and is_path(code, part.value)
             for part in assigned
@@ -100,7 +102,7 @@ def state_changes(code: FunctionCode) -> Iterator[tuple[ast.AST, str]]:
     """Where a function assigns globals or changes the notebook's values, and which."""
     body = code.node.body if isinstance(code.node.body, list) else [code.node.body]
     for statement in body:
-        for part in ast.walk(statement):
+        for part in nodes(statement):
             if isinstance(part, ast.Global):
                 yield from ((part, name) for name in part.names)
             name = changed_global(code, part)
@@ -127,7 +129,7 @@ def changed_global(code: FunctionCode, node: ast.AST) -> str | None:
 def set_findings(code: FunctionCode) -> Iterator[Finding]:
     """Loops whose order is a set's."""
     sets = set_variables(code)
-    for part in ast.walk(code.node):
+    for part in nodes(code.node):
         iterated = part.iter if isinstance(part, ast.For | ast.comprehension) else ordered_argument(code, part)
         if iterated is not None and is_set(code, iterated, sets):
             yield Finding(rules.SET_ORDER, iterated, "set")
@@ -156,7 +158,7 @@ def is_set(code: FunctionCode, node: ast.expr, variables: set[str]) -> bool:
 def set_variables(code: FunctionCode) -> set[str]:
     """The variables that are only ever given sets."""
     given: dict[str, list[bool]] = {}
-    for part in ast.walk(code.node):
+    for part in nodes(code.node):
         if isinstance(part, ast.Assign):
             for target in part.targets:
                 if isinstance(target, ast.Name):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
@@ -24,10 +26,22 @@ def distributions_of(module: str) -> dict[str, str]:
         found = importlib.metadata.distribution(module)
         return {found.metadata["Name"]: found.version}
     except importlib.metadata.PackageNotFoundError:
-        return {name: importlib.metadata.version(name) for name in _all_distributions().get(module, ())}
+        return {found.metadata["Name"]: found.version for found in distributions_with(module)}
 
 
-@functools.cache
-def _all_distributions() -> dict[str, list[str]]:
-    """Every installed module's distributions; reads all metadata, which takes some 100 ms, so it is kept."""
-    return {module: list(names) for module, names in importlib.metadata.packages_distributions().items()}
+def distributions_with(module: str) -> Iterator[importlib.metadata.Distribution]:
+    """The distributions whose list of files has a module; looks where the module is, not at all that is installed.
+
+    `importlib.metadata.packages_distributions` parses all metadata and takes some 100 ms; this takes a few.
+    """
+    origin = getattr(sys.modules.get(module), "__file__", None)
+    if origin is None:
+        return
+    file = Path(origin)
+    is_package = file.stem == "__init__"
+    folder = file.parents[1] if is_package else file.parent
+    wanted = f"{module}/__init__." if is_package else file.name
+    for record in folder.glob("*.dist-info/RECORD"):
+        with contextlib.suppress(OSError):
+            if f"\n{wanted}".encode() in b"\n" + record.read_bytes():
+                yield importlib.metadata.PathDistribution(record.parent)

@@ -166,7 +166,7 @@ def is_builtin(called: object) -> bool:
 
 def is_value_class(kind: type) -> bool:
     """Whether making an instance only holds the arguments: models, dataclasses, enums, tuples, exceptions."""
-    return issubclass(kind, BaseModel | enum.Enum | BaseException | tuple) or dataclasses.is_dataclass(kind)
+    return dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel | enum.Enum | BaseException | tuple)
 
 
 def is_pure(called: object) -> bool:

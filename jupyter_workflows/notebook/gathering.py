@@ -41,6 +41,7 @@ class Gathering:
         self._refused: set[str] = set()
         self._judging: set[str] = set()
         self._waiting: list[Item] = []
+        self._code: dict[Item, FunctionCode] = {}
         self._own_states: dict[str, tuple[Refusal, CellLocation | None]] = {}
 
     def gather(self, roots: Sequence[str]) -> None:
@@ -66,8 +67,7 @@ class Gathering:
         changed: set[str] = set()
         for item in self.items.values():
             if item.function is not None and item.definition is not None:
-                code = FunctionCode(item.name, item.function, item.definition.execution, self.names)
-                changed.update(name for _, name in state_changes(code))
+                changed.update(name for _, name in state_changes(self.code_of(item)))
         for name, (refusal, location) in self._own_states.items():
             if name not in changed:
                 self.findings.add(refusal.rule, location, **refusal.values)
@@ -158,6 +158,15 @@ class Gathering:
                     name=text.strip(),
                     instead="magics and shell commands need a kernel; use Python",
                 )
+
+    def code_of(self, item: Item) -> FunctionCode:
+        """The code of an item that is a function."""
+        known = self._code.get(item)
+        if known is None:
+            assert item.function is not None
+            assert item.definition is not None
+            known = self._code[item] = FunctionCode(item.name, item.function, item.definition.execution, self.names)
+        return known
 
     def calm(self, name: str) -> str | None:
         """What calling a function or class of the notebook would do that can't be done again; None for nothing."""

@@ -39,7 +39,7 @@ class Item:
     definition: Definition | None
     live: object = None
     function: FunctionNode | None = None
-    reads: list[Reference] = field(default_factory=list)
+    reads: list[Reference] = field(default_factory=list[Reference])
     verbatim: bool = True
     above: str = ""
     below: str = ""

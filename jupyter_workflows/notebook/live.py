@@ -8,6 +8,7 @@ import inspect
 import sys
 import types
 from collections.abc import Iterator
+from copy import copy as shallow_copy
 from typing import Any, Literal, cast
 
 from ..authoring import Activity, Workflow
@@ -84,10 +85,10 @@ def compiled(node: FunctionNode) -> types.CodeType | None:
     known = _compiled.get(id(node))
     if known and known[0] is node:
         return known[1]
-    copy = type(node)(**{**dict(ast.iter_fields(node)), "decorator_list": []})
-    ast.copy_location(copy, node)
+    plain = shallow_copy(node)
+    plain.decorator_list = []
     try:
-        module = compile(ast.Module([copy], []), "<cell>", "exec", dont_inherit=True)
+        module = compile(ast.Module([plain], []), "<cell>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         module = None
     code = _code_named(module, node.name) if module else None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .bindings import Imported
 from .items import LocalModule
+from .syntax import imports
 
 FOLDER = "modules"
 
@@ -116,10 +117,10 @@ def read(file: ModuleFile) -> str:
 
 def imported_modules(tree: ast.AST, package: list[str]) -> Iterator[str]:
     """The full names of the modules that source imports; what may be an attribute or a submodule is given too."""
-    for node in ast.walk(tree):
+    for node in imports(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             outer = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*outer, *filter(None, [node.module])])
             if module:
@@ -154,7 +155,7 @@ class Rewriting:
 
     def edits(self, tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
         """Each import statement that names a local module, and what it becomes."""
-        for node in ast.walk(tree):
+        for node in imports(tree):
             if isinstance(node, ast.ImportFrom) and not node.level and self.find((node.module or "").partition(".")[0]):
                 names = ", ".join(
                     f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names

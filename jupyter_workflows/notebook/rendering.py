@@ -13,6 +13,7 @@ from .bindings import Imported
 from .captured import LOADER
 from .items import MODULE_NAMES, Closure, ImportedStep, Item, ModuleName
 from .local_modules import FOLDER, LocalModules, Rewriting
+from .syntax import imports
 
 HEADINGS: dict[ModuleName, str] = {
     "models": '"""Classes, constants, and what workflows and activities share."""',
@@ -114,7 +115,7 @@ def add_item(module: ModuleText, item: Item, name: ModuleName, modules: LocalMod
 def relative_imports(item: Item, modules: LocalModules) -> str:
     """A definition's text; imports of local modules inside it are made relative."""
     node = item.node
-    if not item.verbatim or node is None or not any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(node)):
+    if not item.verbatim or node is None or not imports(node):
         return item.source
     return Rewriting(modules.find, f".{FOLDER}").apply(item.source, ast.parse(item.source))
 

@@ -18,6 +18,7 @@ from .live import is_step
 from .placement import reached
 from .scopes import FunctionNode, references
 from .steps import Flow, Site
+from .syntax import nodes
 from .workflow_code import PACKAGE, Called, FunctionCode, alias_target, called_by, step_kind
 
 WORKFLOW_NAMES = """
@@ -51,6 +52,7 @@ class Roles:
         self._awaited: dict[str, CellLocation] = {}
         self._plain: dict[str, tuple[Site, FunctionCode]] = {}
         self._methods: set[str] = set()
+        self._suspects: dict[str, list[tuple[rules.Rule, ast.AST, str]]] = {}
 
     def assign(self, roots: list[str]) -> None:
         """Follows workflow code from the workflows through its helpers, then looks at the activities."""
@@ -125,6 +127,9 @@ class Roles:
         node = binding.function or alias_target(binding)
         if not isinstance(node, FunctionNode | ast.Lambda):
             return None
+        item = self.gathering.items.get(name)
+        if item is not None and item.function is node:
+            return self.gathering.code_of(item)
         return FunctionCode(name, node, binding.definition.execution, self.names)
 
     def _decorators(self, code: FunctionCode) -> Iterator[str]:
@@ -229,7 +234,7 @@ class Roles:
         """What a replay can't repeat, and what does not belong into workflow code."""
         for finding in determinism_findings(code):
             self.findings.add(finding.rule, code.location(finding.node), name=finding.name, function=name)
-        for node in ast.walk(code.node):
+        for node in nodes(code.node):
             if isinstance(node, ast.Attribute):
                 self._methods.add(node.attr)
                 called = code.called(node.value)
@@ -264,26 +269,30 @@ class Roles:
                 self.findings.add(rules.SAME_STEP_NAME, location, name=label, functions=", ".join(functions))
 
     def _check_activity_code(self, activity: str, item: Item) -> None:
-        if item.function is None or item.definition is None or item.name in self.workflows:
+        if item.function is None or item.name in self.workflows:
             return
-        code = FunctionCode(item.name, item.function, item.definition.execution, self.names)
-        for node in ast.walk(code.node):
+        code = self.gathering.code_of(item)
+        if item.name not in self._suspects:
+            self._suspects[item.name] = list(self._suspects_of(item, code))
+        for rule, node, name in self._suspects[item.name]:
+            self.findings.add(rule, code.location(node), name=name, function=activity)
+
+    def _suspects_of(self, item: Item, code: FunctionCode) -> Iterator[tuple[rules.Rule, ast.AST, str]]:
+        """What does not belong into a function that an activity runs."""
+        for node in nodes(code.node):
             if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
-                self._check_activity_name(activity, item, node, code)
+                full = code.full_name(node)
+                if full in WORKFLOW_API:
+                    yield rules.API_IN_ACTIVITY, node, dotted(node) or full
+                elif full in ("builtins.input", "builtins.breakpoint", "getpass.getpass"):
+                    yield rules.INPUT, node, dotted(node) or full
+                called = code.called(node)
+                if called and called.kind == "workflow":
+                    yield rules.WORKFLOW_IN_ACTIVITY, node, called.name
+                elif called and called.name == item.name and item.name in self.activities:
+                    yield rules.RECURSIVE_STEP, node, item.name
         for node, name in state_changes(code):
             self.findings.add(rules.OWN_STATE, code.location(node), name=name, function=item.name)
-
-    def _check_activity_name(self, activity: str, item: Item, node: ast.expr, code: FunctionCode) -> None:
-        full = code.full_name(node)
-        if full in WORKFLOW_API:
-            self.findings.add(rules.API_IN_ACTIVITY, code.location(node), name=dotted(node), function=activity)
-        elif full in ("builtins.input", "builtins.breakpoint", "getpass.getpass"):
-            self.findings.add(rules.INPUT, code.location(node), name=dotted(node))
-        called = code.called(node)
-        if called and called.kind == "workflow":
-            self.findings.add(rules.WORKFLOW_IN_ACTIVITY, code.location(node), name=called.name, function=activity)
-        elif called and called.name == activity == item.name:
-            self.findings.add(rules.RECURSIVE_STEP, code.location(node), name=activity)
 
     # Classes
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .syntax import once_per_node
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -104,7 +106,7 @@ class _Bindings(ast.NodeVisitor):
 class _Scope:
     kind: Literal["function", "class", "comprehension"]
     bound: set[str]
-    globals: set[str] = field(default_factory=set)
+    globals: set[str] = field(default_factory=set[str])
 
 
 def references(node: ast.AST, *, postponed: bool = False) -> list[Reference]:
@@ -114,7 +116,19 @@ def references(node: ast.AST, *, postponed: bool = False) -> list[Reference]:
         node: A statement at the top of a cell, or an expression in one.
         postponed: Whether annotations are not evaluated (`from __future__ import annotations`).
     """
-    visitor = _References(postponed)
+    return _postponed_references(node) if postponed else _references(node)
+
+
+@once_per_node
+def _references(node: ast.AST) -> list[Reference]:
+    visitor = _References(postponed=False)
+    visitor.visit(node)
+    return visitor.found
+
+
+@once_per_node
+def _postponed_references(node: ast.AST) -> list[Reference]:
+    visitor = _References(postponed=True)
     visitor.visit(node)
     return visitor.found
 
@@ -122,7 +136,7 @@ def references(node: ast.AST, *, postponed: bool = False) -> list[Reference]:
 class _References(ast.NodeVisitor):
     """Follows Python's rules of scope; what is left over is read from the notebook's namespace."""
 
-    def __init__(self, postponed: bool) -> None:
+    def __init__(self, *, postponed: bool) -> None:
         self.found: list[Reference] = []
         self.postponed = postponed
         self.scopes: list[_Scope] = []

@@ -12,7 +12,7 @@ import types
 import typing
 from collections import abc
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -74,12 +74,12 @@ def travels(kind: type) -> bool:
         return True
     if f"{kind.__module__}.{kind.__qualname__}" in TRAVELLING:
         return True
-    if issubclass(kind, BaseModel | enum.Enum) or dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel | enum.Enum):
         return True
     if any(kind is staying or (staying is not typing.IO and issubclass(kind, staying)) for staying in STAYING):
         return False
     try:
-        TypeAdapter(kind)
+        TypeAdapter[object](kind)
     except PydanticSchemaGenerationError:
         return False
     except PydanticUserError:
@@ -136,6 +136,6 @@ def parameters_schema(name: str, value: object) -> dict[str, Any]:
         model = create_model(
             name, __config__=ConfigDict(arbitrary_types_allowed=True, protected_namespaces=()), **fields
         )
-        return cast("dict[str, Any]", model.model_json_schema())
+        return model.model_json_schema()
     except Exception:  # noqa: BLE001 - a schema is a convenience, and pydantic raises many kinds for odd types
         return {}

@@ -228,7 +228,7 @@ KINDS: dict[type[ast.stmt], StatementKind] = {
     ast.Delete: "delete",
 }
 if hasattr(ast, "TypeAlias"):
-    KINDS[ast.TypeAlias] = "assign"
+    KINDS[ast.TypeAlias] = "assign"  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 def cut_statements(tree: ast.Module, body: str, magics: dict[int, str]) -> Iterator[Statement]:

@@ -88,11 +88,11 @@ class Flow:
 
     code: FunctionCode
     contents: Callable[[str], list[Called]]
-    sites: dict[int, Site] = field(default_factory=dict)
-    function_values: dict[int, FunctionValue] = field(default_factory=dict)
-    through: list[tuple[ast.expr, Called]] = field(default_factory=list)
-    imported_awaits: list[tuple[ast.Call, str]] = field(default_factory=list)
-    _variables: dict[str, Values] = field(default_factory=dict)
+    sites: dict[int, Site] = field(default_factory=dict[int, Site])
+    function_values: dict[int, FunctionValue] = field(default_factory=dict[int, FunctionValue])
+    through: list[tuple[ast.expr, Called]] = field(default_factory=list[tuple[ast.expr, Called]])
+    imported_awaits: list[tuple[ast.Call, str]] = field(default_factory=list[tuple[ast.Call, str]])
+    _variables: dict[str, Values] = field(default_factory=dict[str, Values])
     _functions: int = 0
 
     def run(self) -> Flow:
@@ -118,7 +118,7 @@ class Flow:
         """Follows one statement."""
         handler = STATEMENTS.get(type(node))
         if handler:
-            handler(self, node)
+            getattr(self, handler)(node)
             return
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
@@ -202,7 +202,7 @@ class Flow:
         """What an expression may carry; notes on the way what is awaited in it."""
         handler = EXPRESSIONS.get(type(node))
         if handler:
-            return handler(self, node)
+            return getattr(self, handler)(node)
         for child in ast.iter_child_nodes(node):
             self.value(child)
         return NOTHING
@@ -306,10 +306,12 @@ class Flow:
         self.hand_over(given, to_step=called.kind != "sync")
         return self.site(node, called)
 
-    def site(self, node: ast.Call, called: Called | None, label: str | None = None, **facts: bool) -> Values:
+    def site(
+        self, node: ast.Call, called: Called | None, label: str = "", *, task: bool = False, through: bool = False
+    ) -> Values:
         """Notes a call that makes something to await."""
         name = label or (called.name if called else "")
-        site = self.sites.setdefault(id(node), Site(node, name, called, **facts))
+        site = self.sites.setdefault(id(node), Site(node, name, called, task, through))
         return frozenset({Carried(site, 0)})
 
     def waiting_call(self, node: ast.Call, full: str) -> Values:
@@ -327,15 +329,14 @@ class Flow:
         return self.site(node, None, label, task=task)
 
     def mapped_values(self, node: ast.Call, values: Values) -> None:
-        """The function that `parallel_map` is given is awaited for each item."""
+        """The function that `parallel_map` is given is awaited for each item; the items are not."""
         for carried in values:
-            if isinstance(carried.what, FunctionValue):
-                if carried.what.node in [node.args[0] if node.args else None, *(k.value for k in node.keywords)]:
-                    self.mark(self.site_of_value(carried.what))
-                else:
-                    self.through.append((carried.what.node, carried.what.called))
+            if not isinstance(carried.what, FunctionValue):
+                continue
+            if carried.what.node in [node.args[0] if node.args else None, *(k.value for k in node.keywords)]:
+                self.mark(self.site_of_value(carried.what))
             else:
-                self.mark(carried.what)
+                self.through.append((carried.what.node, carried.what.called))
 
     def site_of_value(self, value: FunctionValue) -> Site:
         """A function handed to something that calls and awaits it, as a call."""
@@ -432,37 +433,38 @@ def shallower(values: Values) -> Values:
     )
 
 
-STATEMENTS: dict[type[ast.AST], Callable[..., None]] = {
-    ast.Expr: Flow._expression_statement,
-    ast.Assign: Flow._assign,
-    ast.AnnAssign: Flow._ann_assign,
-    ast.AugAssign: Flow._aug_assign,
-    ast.For: Flow._for,
-    ast.AsyncFor: Flow._for,
-    ast.With: Flow._with,
-    ast.AsyncWith: Flow._with,
-    ast.Return: Flow._return,
-    ast.FunctionDef: Flow._function,
-    ast.AsyncFunctionDef: Flow._function,
-    ast.ClassDef: Flow._class,
+# The method of `Flow` that follows each kind of node.
+STATEMENTS: dict[type[ast.AST], str] = {
+    ast.Expr: "_expression_statement",
+    ast.Assign: "_assign",
+    ast.AnnAssign: "_ann_assign",
+    ast.AugAssign: "_aug_assign",
+    ast.For: "_for",
+    ast.AsyncFor: "_for",
+    ast.With: "_with",
+    ast.AsyncWith: "_with",
+    ast.Return: "_return",
+    ast.FunctionDef: "_function",
+    ast.AsyncFunctionDef: "_function",
+    ast.ClassDef: "_class",
 }
-EXPRESSIONS: dict[type[ast.AST], Callable[..., Values]] = {
-    ast.Name: Flow._name,
-    ast.Await: Flow._await,
-    ast.List: Flow._container,
-    ast.Tuple: Flow._container,
-    ast.Set: Flow._container,
-    ast.Dict: Flow._dict,
-    ast.Starred: Flow._starred,
-    ast.IfExp: Flow._choice,
-    ast.BoolOp: Flow._bool_op,
-    ast.NamedExpr: Flow._named,
-    ast.Subscript: Flow._subscript,
-    ast.BinOp: Flow._bin_op,
-    ast.ListComp: Flow._comprehension,
-    ast.SetComp: Flow._comprehension,
-    ast.GeneratorExp: Flow._comprehension,
-    ast.DictComp: Flow._dict_comprehension,
-    ast.Lambda: Flow._lambda,
-    ast.Call: Flow._call,
+EXPRESSIONS: dict[type[ast.AST], str] = {
+    ast.Name: "_name",
+    ast.Await: "_await",
+    ast.List: "_container",
+    ast.Tuple: "_container",
+    ast.Set: "_container",
+    ast.Dict: "_dict",
+    ast.Starred: "_starred",
+    ast.IfExp: "_choice",
+    ast.BoolOp: "_bool_op",
+    ast.NamedExpr: "_named",
+    ast.Subscript: "_subscript",
+    ast.BinOp: "_bin_op",
+    ast.ListComp: "_comprehension",
+    ast.SetComp: "_comprehension",
+    ast.GeneratorExp: "_comprehension",
+    ast.DictComp: "_dict_comprehension",
+    ast.Lambda: "_lambda",
+    ast.Call: "_call",
 }

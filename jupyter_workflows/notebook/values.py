@@ -8,7 +8,7 @@ import math
 import pathlib
 import pprint
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 LARGEST_LITERAL_CHARACTERS = 256_000
@@ -75,6 +75,19 @@ def render_sequence(texts: list[str], kind: type) -> str:
     return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
 
+def _moment(value: object) -> str:
+    text = cast("datetime.datetime", value).isoformat()
+    return f"__import__('datetime').datetime.fromisoformat({text!r})"
+
+
+def _decimal(value: object) -> str:
+    return f"__import__('decimal').Decimal({str(value)!r})"
+
+
+def _uuid(value: object) -> str:
+    return f"__import__('uuid').UUID({str(value)!r})"
+
+
 def _standard(value: object) -> str:
     text = repr(value)
     return f"__import__({text.partition('.')[0]!r}).{text.partition('.')[2]}" if text.startswith("datetime.") else text
@@ -84,13 +97,13 @@ def _path(value: object) -> str:
     return f"__import__('pathlib').{type(value).__name__.removeprefix('Posix').removeprefix('Windows')}({str(value)!r})"
 
 
-RENDERERS = {
+RENDERERS: dict[type, Callable[[object], str]] = {
     datetime.timedelta: _standard,
     datetime.date: _standard,
     datetime.time: _standard,
-    datetime.datetime: lambda value: f"__import__('datetime').datetime.fromisoformat({value.isoformat()!r})",  # type: ignore[attr-defined]
-    decimal.Decimal: lambda value: f"__import__('decimal').Decimal({str(value)!r})",
-    uuid.UUID: lambda value: f"__import__('uuid').UUID({str(value)!r})",
+    datetime.datetime: _moment,
+    decimal.Decimal: _decimal,
+    uuid.UUID: _uuid,
     type(pathlib.Path()): _path,
     type(pathlib.PurePath()): _path,
 }

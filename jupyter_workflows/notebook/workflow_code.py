@@ -13,7 +13,8 @@ from .bindings import Builtin, Defined, Imported, LiveValue, Names
 from .cell_log import Execution
 from .effects import dotted
 from .live import Callee
-from .scopes import FunctionNode, Reference, bound_names, references
+from .scopes import FunctionNode, Reference, references
+from .syntax import imports
 
 PACKAGE = "jupyter_workflows"
 
@@ -52,9 +53,7 @@ class FunctionCode:
         self.reads = references(self.node)
         self._global_nodes = {id(reference.node) for reference in self.reads if reference.node}
         self.imports = dict(local_imports(self.node))
-        self.parameters = set(
-            bound_names(getattr(self.node, "body", []) if isinstance(self.node, FunctionNode) else [])
-        )
+        self._full_names: dict[int, str | None] = {}
 
     def is_global(self, node: ast.Name) -> bool:
         """Whether a `Name` node of this function reads the notebook's namespace."""
@@ -66,6 +65,11 @@ class FunctionCode:
 
     def full_name(self, node: ast.expr) -> str | None:
         """The full dotted name of what an expression names: `numpy.random.rand`, `builtins.open`."""
+        if id(node) not in self._full_names:
+            self._full_names[id(node)] = self._full_name(node)
+        return self._full_names[id(node)]
+
+    def _full_name(self, node: ast.expr) -> str | None:
         text = dotted(node)
         if text is None:
             return None
@@ -97,12 +101,12 @@ def root_node(node: ast.expr) -> ast.Name | None:
 
 def local_imports(node: ast.AST) -> Iterator[tuple[str, str]]:
     """What imports inside a function bind: name to full dotted name."""
-    for part in ast.walk(node):
+    for part in imports(node):
         if isinstance(part, ast.Import):
             for alias in part.names:
                 root = alias.name.partition(".")[0]
                 yield (alias.asname, alias.name) if alias.asname else (root, root)
-        elif isinstance(part, ast.ImportFrom) and part.module and not part.level:
+        elif part.module and not part.level:
             for alias in part.names:
                 yield alias.asname or alias.name, f"{part.module}.{alias.name}"
 

@@ -43,6 +43,19 @@ async def flow(n: int) -> list:
 """,
         [1, 2, 3, [0, 1, 10], 6, 7, {"a": 1}, [1], 8, [1, 2], [4], 1],
     ),
+    "a helper's result as the items of a parallel map": (
+        """
+async def load(n: int) -> int:
+    return n
+def numbers(n):
+    return [1, 2, n]
+@workflow
+async def flow(n: int) -> list:
+    items = numbers(n)
+    return await parallel_map(load, items)
+""",
+        [1, 2, 3],
+    ),
     "helpers whose results are iterated": (
         """
 import asyncio
