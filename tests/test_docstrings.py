@@ -30,7 +30,7 @@ def members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """An exported object and, of a class, its own public methods and properties."""
     yield name, value
     if isinstance(value, type):
-        for key, member in vars(value).items():
+        for key, member in list(vars(value).items()):
             function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
             if not key.startswith("_") and isinstance(function, FunctionType):
                 yield f"{name}.{key}", function

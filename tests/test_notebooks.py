@@ -14,7 +14,9 @@ from tests.kernels import printed
 
 ROOT = Path(__file__).parents[1]
 TOURS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-RUN_SECONDS = 170
+RUN_SECONDS = 400
+
+pytestmark = pytest.mark.timeout(RUN_SECONDS + 20)
 
 
 @pytest.mark.parametrize("tour", TOURS, ids=lambda tour: tour.stem)
