@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Plugin
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from ..errors import ConnectionFailed
 from ..payloads import data_converter, select_storage
@@ -18,7 +19,8 @@ from .diagnosis import diagnose
 from .settings import Settings
 
 CONNECT_TIMEOUT = timedelta(seconds=4)
-_AUTHENTICATION = frozenset({RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED})
+# How the SDK's native part puts the status of its first call into words.
+_STATUS = re.compile(r'code: (?P<code>\w+), message: "(?P<message>[^"]*)"')
 
 
 class Places(Protocol):
@@ -81,8 +83,14 @@ async def connect(
     except TimeoutError:
         reason = f"no answer within {timeout.total_seconds():g} s"
     except RPCError as error:
-        reason = _explained(error, settings)
+        raise _refused(error.status.name, error.message, settings) or await diagnose(
+            settings, f"{error.status.name.lower().replace('_', ' ')}: {error.message}"
+        ) from None
     except (RuntimeError, ValueError) as error:
+        told = _STATUS.search(str(error))
+        refused = _refused(_snake(told["code"]), told["message"], settings) if told else None
+        if refused:
+            raise refused from None
         reason = str(error)
     raise await diagnose(settings, reason)
 
@@ -92,18 +100,23 @@ async def _see_namespace(client: Client, settings: Settings) -> None:
     await client.workflow_service.describe_namespace(request, retry=False)
 
 
-def _explained(error: RPCError, settings: Settings) -> str:
-    if error.status == RPCStatusCode.NOT_FOUND:
-        raise ConnectionFailed(
+def _refused(status: str, message: str, settings: Settings) -> ConnectionFailed | None:
+    """What a server's own refusal means; `None` for other statuses."""
+    if status == "NOT_FOUND":
+        return ConnectionFailed(
             f"the Temporal server at {settings.address} has no namespace {settings.namespace!r}"
             f"{settings.source('namespace')}. Correct TEMPORAL_NAMESPACE, or create it: "
             f"temporal operator namespace create --namespace {settings.namespace}"
-        ) from None
-    if error.status in _AUTHENTICATION:
+        )
+    if status in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
         means = f"the API key{settings.source('api_key')}" if settings.api_key else "a connection without an API key"
-        raise ConnectionFailed(
+        return ConnectionFailed(
             f"the Temporal server at {settings.address}{settings.source('address')} refuses {means} for namespace "
-            f"{settings.namespace!r}{settings.source('namespace')}: {error.message}. "
+            f"{settings.namespace!r}{settings.source('namespace')}: {message.rstrip('.')}. "
             "Check TEMPORAL_API_KEY, the client certificate, and what they may do there"
-        ) from None
-    return f"{error.status.name.lower().replace('_', ' ')}: {error.message}"
+        )
+    return None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()

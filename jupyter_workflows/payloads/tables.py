@@ -100,9 +100,17 @@ def _payload(name: str, table: Table) -> Payload:
     pyarrow = _pyarrow()
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+        if table.num_rows:
+            writer.write_table(table)
+        else:  # an empty table writes no batch by itself, and categories travel with batches
+            writer.write_batch(_empty_batch(pyarrow, table))
     metadata = {"encoding": ARROW.encode(), "class": name.encode(), "format": str(_FORMAT).encode()}
     return Payload(metadata=metadata, data=sink.getvalue().to_pybytes())
+
+
+def _empty_batch(pyarrow: Any, table: Table) -> Any:
+    columns = [each.chunk(0) if each.num_chunks else pyarrow.array([], each.type) for each in table.columns]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _read(payload: Payload) -> Table:

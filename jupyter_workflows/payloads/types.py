@@ -100,7 +100,10 @@ def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
 
 def _new_adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
-        return _pydantic_adapter(_checkable(annotation))
+        adapter = _pydantic_adapter(_checkable(annotation))
+        if not adapter.pydantic_complete:
+            adapter.rebuild(force=True)
+        return adapter
     except (PydanticUserError, PydanticSchemaGenerationError, NameError) as error:
         reason = str(error).splitlines()[0]
         raise refuse(

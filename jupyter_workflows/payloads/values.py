@@ -113,6 +113,17 @@ class ValueConverter(PayloadConverter):
             ) from None
 
 
+def check(value: Any, what: str) -> None:
+    """Nothing, if the value can travel; for callers who know what the user calls it.
+
+    Cost: that of encoding it once.
+
+    Raises:
+        PayloadError: Some part of it can't travel; names its path below `what`, its type and the remedy.
+    """
+    ValueConverter().encode(value, what)
+
+
 class _Raw:
     """Bytes on their way into a hole."""
 
