@@ -165,8 +165,10 @@ def promote(gathering: Gathering, roles: Roles) -> None:
         if item is None or item.function is None or item.definition is None or roles.is_decorated(item):
             continue
         kind = "workflow" if name in roles.workflows else "activity"
-        given = item.definition.execution.cell.decorator
-        decorator, item.imports = spelled(given.removeprefix("@") if given else kind, gathering)
+        given = item.definition.execution.cell.decorator or ""
+        # A %%workflow cell may define activities too; its decorator is not theirs.
+        wanted = given.removeprefix("@") if given.startswith(f"@{kind}") else kind
+        decorator, item.imports = spelled(wanted, gathering)
         if item.definition.statement.kind == "function":
             item.above = f"@{decorator}"
         else:
