@@ -111,7 +111,7 @@ class Session:
             ClosureError: It can't run outside the notebook; names every reason.
         """
         closure = resolve(
-            [workflow.__name__],
+            [workflow.__qualname__],
             self.cells,
             self.namespace,
             directory=self.directory,

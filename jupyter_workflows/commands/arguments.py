@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,7 @@ WORD = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|[^\s'\"\\]+")
 def split_line(line: str) -> list[str]:
     """The words of a magic's line.
 
-    As in a shell, quotes keep words together; besides, a JSON object or list is one word without any quotes, so
+    As in a shell, quotes keep words together; besides, an object or list of JSON or Python is one word, so
     `start review {"contract_id": "C 17"}` means what it says.
 
     Raises:
@@ -36,13 +38,21 @@ def split_line(line: str) -> list[str]:
 
 
 def json_end(line: str, at: int) -> int | None:
-    """Where the JSON object or list that begins here ends; None if there is none."""
+    """Where the object or list that begins here ends, be it JSON or Python's; None if there is none."""
     if line[at] not in "{[":
         return None
-    try:
-        _, end = json.JSONDecoder().raw_decode(line, at)
-    except ValueError:
-        return None
+    with contextlib.suppress(ValueError):
+        return ends_word(line, json.JSONDecoder().raw_decode(line, at)[1])
+    for end in range(at + 2, len(line) + 1):
+        if line[end - 1] in "}]" and ends_word(line, end):
+            with contextlib.suppress(ValueError, SyntaxError):
+                ast.literal_eval(line[at:end])
+                return end
+    return None
+
+
+def ends_word(line: str, end: int) -> int | None:
+    """The end itself, if a word can end there."""
     return end if end == len(line) or line[end].isspace() else None
 
 
@@ -75,7 +85,7 @@ def unquoted(word: str) -> str:
 
 
 def parse_json(text: str, what: str) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON text; a Python literal is taken too.
 
     Args:
         text: The text.
@@ -87,6 +97,8 @@ def parse_json(text: str, what: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
+        with contextlib.suppress(ValueError, SyntaxError):
+            return ast.literal_eval(text)
         hint = f": a text needs quotes, '\"{text}\"'" if re.fullmatch(r"[\w. @/+-]+", text) else f" ({error})"
         raise CommandError(f"{what} takes JSON, and {shortened(text)} is none{hint}") from None
 

@@ -65,10 +65,10 @@ def newest(bundles: Path, name: str) -> Found:
         if name in (found.workflow.name, found.workflow.function):
             return found
         names[found.workflow.name] = None
-    raise CommandError(unknown(name, list(names), "bundle"))
+    raise CommandError(unknown("there is", name, list(names)))
 
 
-def unknown(name: str, known: list[str], where: str) -> str:
+def unknown(there_is: str, name: str, known: list[str]) -> str:
     """Says that there is no such workflow, and which there are."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
@@ -77,4 +77,4 @@ def unknown(name: str, known: list[str], where: str) -> str:
         hint = f"there are {', '.join(known[:10])}" + (f" and {len(known) - 10} more" if len(known) > 10 else "")
     else:
         hint = "there is none yet; run a %%workflow cell"
-    return f"no {where} has a workflow {name!r}: {hint}"
+    return f"{there_is} no workflow {name!r}: {hint}"

@@ -8,7 +8,7 @@ from ..authoring import Workflow
 from ..commands.outcomes import Outcome
 from ..commands.tables import Cell, Facts, Page, Rendered
 from ..runs.static_html import render_workflow
-from ..schema import BundledWorkflow, Manifest
+from ..schema import BundledWorkflow, Diagnostic, Manifest
 
 SHOWN_STEPS = 12
 
@@ -53,7 +53,7 @@ class CardText:
                 ("steps", self.steps()),
                 ("bundle", self.manifest.digest[:12]),
                 ("note", self.change),
-                *[("warning", Cell(str(warning), "waiting")) for warning in self.manifest.warnings],
+                *[("warning", Cell(warning_words(warning), "waiting")) for warning in self.manifest.warnings],
             ],
         )
         return facts.text(page)
@@ -70,3 +70,9 @@ class CardText:
         ]
         more = len(words) - SHOWN_STEPS
         return " → ".join(words[:SHOWN_STEPS]) + (f" … and {more} more" if more > 0 else "")
+
+
+def warning_words(warning: Diagnostic) -> str:
+    """A warning on one line, without the line of source."""
+    place = f"{warning.location}: " if warning.location else ""
+    return f"{warning.code} {place}{warning.message}. {warning.remedy}"

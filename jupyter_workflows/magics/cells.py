@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 MARKER = "jupyter_workflows cell magic "
+HELP = re.compile(r"(?:^|\s)(?:-h|--help)(?:\s|$)")
 MAGIC = re.compile(r"%%(workflow|activity)(?=\s|$)(?!\?)(.*)")
 
 
@@ -24,10 +25,6 @@ def mark(lines: list[str]) -> list[str]:
         return lines
     found = MAGIC.match(lines[0].rstrip("\n"))
     if not found or lines[0].rstrip().endswith("?"):
-        return lines
-    body = "".join(lines[1:])
-    if not body.strip():
-        # Nothing below the line: IPython calls the magic itself, which says what is missing.
         return lines
     return [f"{MARKER + found.group(1) + ' ' + found.group(2).strip()!r}\n", *lines[1:]]
 
@@ -44,6 +41,9 @@ class Weave(ast.NodeTransformer):
         if marked is None:
             return node
         name, _, line = marked.partition(" ")
+        if HELP.search(line):
+            node.body = [call(node.body[0], "show_help", name)]
+            return ast.fix_missing_locations(node)
         rest = node.body[1:]
         futures = 0
         while futures < len(rest) and is_future_import(rest[futures]):
@@ -133,6 +133,11 @@ def show_magic(filename: str, magic: str, line: str) -> None:
 def finish(magic: str, line: str, names: str) -> None:
     """Called after the body, which has defined the functions `names`."""
     _handlers["finish"](magic, line, [name for name in names.split(",") if name])
+
+
+def show_help(magic: str) -> None:
+    """Called in place of the body where `--help` was asked for."""
+    _handlers["help"](magic)
 
 
 def display(value: Any) -> None:

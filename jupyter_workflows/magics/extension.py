@@ -94,6 +94,7 @@ class Extension:
         shell.ast_transformers.append(self.weave)
         cells.handle("begin", self.begin)
         cells.handle("finish", self.finish)
+        cells.handle("help", show_help)
         self.register_magics()
         if getattr(shell, "Completer", None) is not None:
             shell.Completer.custom_matchers.append(self.matcher)
@@ -154,6 +155,15 @@ class Extension:
             from ..session import use
 
             use(None)
+
+
+def show_help(magic: str) -> None:
+    """Displays the help of a cell magic."""
+    from IPython.display import display
+
+    from .lines import HelpText
+
+    display(HelpText(help_text(PARSERS[magic]())))
 
 
 def notebook_path(shell: Any) -> str | None:

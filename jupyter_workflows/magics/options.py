@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ..commands.arguments import parse_duration, split_line
+from ..commands.arguments import call_arguments, parse_duration, split_line
 from ..commands.parser import Help, Parser
 from ..errors import CommandError
 
@@ -66,14 +67,31 @@ def activity_parser() -> Parser:
     parser = Parser(prog="%%activity", description=ACTIVITY_HELP, epilog=ACTIVITY_EXAMPLES, formatter_class=Help)
     add = parser.add_argument
     add("--name", metavar="NAME", help="its name on the timeline, where the cell has one function")
-    add("--retry", metavar="N", type=int, help="how often it is tried in all; 0 without end; default: 3")
-    add("--timeout", metavar="TIME", help="how long one attempt may take, such as 90s or 2h; default: 1h")
-    add("--heartbeat-timeout", metavar="TIME", help="without a sign of life for so long it is dead; default: 10s")
-    add("--rate-limit", metavar="N/TIME", help="at most N calls in any such time over all runs, such as 10/1m")
+    add("--retry", metavar="N", type=attempts, help="how often it is tried in all; 0 without end; default: 3")
+    add(
+        "--timeout",
+        metavar="TIME",
+        type=duration("--timeout"),
+        help="how long one attempt may take, such as 90s or 2h; default: 1h",
+    )
+    beat = duration("--heartbeat-timeout")
+    add(
+        "--heartbeat-timeout",
+        metavar="TIME",
+        type=beat,
+        help="without a sign of life for so long it is dead; default: 10s",
+    )
+    add(
+        "--rate-limit",
+        metavar="N/TIME",
+        type=rate,
+        help="at most N calls in any such time over all runs, such as 10/1m",
+    )
     add("--summary", metavar="TEXT", help="a short text beside its name")
     return parser
 
 
+NAME = re.compile(r"\w[\w.-]*")
 PROGRAM = "%workflow"
 PARSERS = {"workflow": workflow_parser, "activity": activity_parser}
 
@@ -87,46 +105,58 @@ def parse_line(magic: str, line: str) -> argparse.Namespace:
     """
     options = PARSERS[magic]().parse_args(split_line(line))
     if magic == "activity":
-        activity_options(options)
-    elif options.start is None and (options.id is not None or options.if_exists != "raise"):
+        return options
+    if options.name is not None and not NAME.fullmatch(options.name):
+        raise CommandError(f"{options.name!r} is no name for a workflow: use letters, digits, - _ and .")
+    if options.start is not None:
+        call_arguments(options.start)
+    elif options.id is not None or options.if_exists != "raise":
         raise CommandError("--id and --if-exists say how a run is started: add --start")
-    elif options.lint and options.start is not None:
+    if options.lint and options.start is not None:
         raise CommandError("--lint starts nothing: leave out --lint or --start")
     return options
 
 
 def activity_options(options: argparse.Namespace) -> dict[str, Any]:
-    """The options as `@activity` takes them.
+    """The options as `@activity` takes them."""
+    from ..authoring import RetryPolicy
 
-    Raises:
-        CommandError: One makes no sense.
-    """
-    from ..authoring import RateLimit, RetryPolicy
-
-    found: dict[str, Any] = {"name": options.name, "summary": options.summary}
-    if options.retry is not None:
-        found["retry"] = RetryPolicy(max_attempts=options.retry)
-    for option in ("timeout", "heartbeat_timeout"):
-        text = getattr(options, option)
-        if text is not None:
-            found[option] = parse_duration(text, f"--{option.replace('_', '-')}")
-    if options.rate_limit is not None:
-        calls, per = parse_rate(options.rate_limit)
-        found["rate_limit"] = RateLimit(calls=calls, per=per)
+    retry = RetryPolicy(max_attempts=options.retry) if options.retry is not None else None
+    found = {**vars(options), "retry": retry}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def parse_rate(text: str) -> tuple[int, timedelta]:
-    """Calls and time of a rate such as `10/1m` or `5/s`.
+def attempts(text: str) -> int:
+    """A number of attempts.
 
     Raises:
         CommandError: It is none.
     """
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise CommandError(f"--retry takes a whole number, 1 for no retry and 0 for retries without end, not {text!r}")
+    return int(text)
+
+
+def duration(flag: str) -> Callable[[str], timedelta]:
+    """What reads the duration behind a flag."""
+    return lambda text: parse_duration(text, flag)
+
+
+def rate(text: str) -> Any:
+    """The rate limit of a text such as `10/1m` or `5/s`.
+
+    Raises:
+        CommandError: It is none.
+    """
+    from ..authoring import RateLimit
+
     found = re.fullmatch(r"\s*(\d+)\s*/\s*(\S+)\s*", text)
     if not found or int(found.group(1)) < 1:
         raise CommandError(f"--rate-limit takes a number of calls per time such as 10/1m or 5/1s, not {text!r}")
     per = found.group(2)
-    return int(found.group(1)), parse_duration(per if per[0].isdigit() else f"1{per}", "--rate-limit")
+    return RateLimit(
+        calls=int(found.group(1)), per=parse_duration(per if per[0].isdigit() else f"1{per}", "--rate-limit")
+    )
 
 
 def decorator_source(magic: str, options: argparse.Namespace) -> str:
@@ -139,13 +169,13 @@ def decorator_source(magic: str, options: argparse.Namespace) -> str:
 def source_of(value: Any) -> str:
     """An option's value as source that needs only names of the package."""
     if isinstance(value, timedelta):
-        return f"jupyter_workflows.timeout(seconds={value.total_seconds():g})"
+        return f"timeout(seconds={value.total_seconds():g})"
     if isinstance(value, str):
         return repr(value)
     fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
     plain = {name: field.default for name, field in value.__dataclass_fields__.items()}
     given = [f"{name}={source_of_plain(field)}" for name, field in fields.items() if field != plain[name]]
-    return f"jupyter_workflows.{type(value).__name__}({', '.join(given)})"
+    return f"{type(value).__name__}({', '.join(given)})"
 
 
 def source_of_plain(value: Any) -> str:

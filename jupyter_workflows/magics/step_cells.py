@@ -190,4 +190,4 @@ def chosen(found: dict[str, Workflow[Any, Any]], name: str | None) -> Workflow[A
     for variable, item in found.items():
         if name in (variable, item.name):
             return item
-    raise AuthoringError(unknown(name, list(found), "function of the cell"), code="JW445")
+    raise AuthoringError(unknown("the cell has", name, list(found)), code="JW445")

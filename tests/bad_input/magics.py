@@ -14,7 +14,7 @@ MISTAKES = [
     mistake("workflow cell with an unknown option", "?", f"%%workflow --strat\n{WORKING}"),
     mistake("workflow cell with two names", "?", f"%%workflow one two\n{WORKING}"),
     mistake("workflow cell that starts with no JSON", "?", f"%%workflow --start contract\n{WORKING}"),
-    mistake("workflow cell that starts with broken JSON", "?", f"%%workflow --start {{'a': 1}}\n{WORKING}"),
+    mistake("workflow cell that starts with broken JSON", "?", f"%%workflow --start {{'a': }}\n{WORKING}"),
     mistake("workflow cell with an id and no start", "?", f"%%workflow --id once\n{WORKING}"),
     mistake("workflow cell that lints and starts", "?", f"%%workflow --lint --start\n{WORKING}"),
     mistake("workflow cell with a wrong if-exists", "?", f"%%workflow --start --if-exists replace\n{WORKING}"),
