@@ -88,6 +88,11 @@ class RunList(list[Run[Any]]):
 
         return {"text/plain": runs_text(self.records), "text/html": render_runs(self.records)}
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # IPython prints a subclass of list as a list, whatever the bundle above says.
+        del cycle
+        printer.text(runs_text(self.records))
+
     def to_pandas(self) -> pd.DataFrame:
         """The runs as a table, one row each; needs pandas."""
         from .views import runs_frame
@@ -103,6 +108,10 @@ class Inbox(list[schema.Approval]):
         from .static_html import render_inbox
 
         return {"text/plain": inbox_text(self), "text/html": render_inbox(self)}
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        del cycle
+        printer.text(inbox_text(self))
 
 
 def start_run(
