@@ -13,7 +13,7 @@ help:
 	@echo "make test   lint, types and all tests"
 	@echo "make lab    the tour in JupyterLab"
 	@echo "make lint   ruff and pyright"
-	@echo "make chaos  faults thrown at real runs; writes docs/reference/crash-table.md (FULL=1: release counts)"
+	@echo "make chaos  faults thrown at real runs; writes docs/reliability.md (FULL=1: release counts)"
 	@echo "make bench  speed against the raw Temporal SDK; writes benchmarks/results"
 
 $(VENV)/.ready: pyproject.toml constraints.txt

@@ -1,0 +1,164 @@
+"""Row 7: the disk is full for a while, turns read-only, or gives back less of the database than was written."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sqlite3
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_workflows.errors import RuntimeFailed
+from jupyter_workflows.local import runtime as local_runtime
+from jupyter_workflows.local.paths import Home
+
+from ..kernels import CellFailed, Kernel
+from ..processes import gone, kill, processes_of
+from ..stage import Stage
+from ..verdicts import Outcome
+from .plan import Row
+
+RUNS = 20
+DISK_BYTES = 96 * 1024 * 1024
+MESSAGE_SECONDS = 5.0
+END_SECONDS = 15.0
+
+
+class NotHere(Exception):
+    """This machine does not let us mount a disk of our own."""
+
+
+def play(stage: Stage, count: int, outcome: Outcome) -> None:
+    """One small disk; full, read-only and cut short in turn."""
+    disk = small_disk(stage)
+    kernel = stage.kernel()
+    longest = 60.0 if count >= 10 else 8.0
+    for number in range(count):
+        if number % 5 in (0, 2, 4):
+            seconds = math.exp(stage.random.uniform(math.log(5.0), math.log(longest)))
+            outcome.recoveries.append(full(stage, kernel, disk, seconds, outcome))
+        elif number % 5 == 1:
+            kernel = read_only(stage, disk, outcome)
+        else:
+            cut_log(stage, outcome)
+    check_database(stage, outcome)
+    stage.conclude(outcome)
+
+
+def small_disk(stage: Stage) -> Path:
+    """A tmpfs under the home.
+
+    Raises:
+        NotHere: Mounting takes rights we don't have.
+    """
+    place = stage.home.data
+    place.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        raise NotHere("mounting a small disk takes rights that this process does not have")
+    stage.at_end(lambda: subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False))
+    return place
+
+
+def full(stage: Stage, kernel: Kernel, disk: Path, seconds: float, outcome: Outcome) -> float:
+    """Fill the disk under 20 runs, for a while; seconds until all of them have ended after there is space."""
+    runs = [stage.start(kernel, stage.random.randint(3, 6)) for _ in range(RUNS)]
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    until = time.monotonic() + seconds
+    refused(kernel, "pipeline.options(id='too-much').start([0.1])", outcome, "full", str(disk))
+    while time.monotonic() < until:
+        time.sleep(0.2)
+        fill_up(ballast)
+    ballast.unlink()
+    began = time.monotonic()
+    for run in runs:
+        stage.eventually(lambda run=run: stage.told(run).status != "running", 60.0, f"end of {run}")
+    took = time.monotonic() - began
+    outcome.demand(took < END_SECONDS, f"after {seconds:.0f} s of a full disk the runs took {took:.1f} s to end")
+    return took
+
+
+def fill_up(ballast: Path) -> None:
+    """Take what has become free since."""
+    with suppress(OSError), ballast.open("ab") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+
+
+def refused(kernel: Kernel, cell: str, outcome: Outcome, *words: str) -> None:
+    """A cell must fail within 5 s, with a message that has these words."""
+    began = time.monotonic()
+    try:
+        kernel.run(cell, seconds=30)
+    except CellFailed as error:
+        clear = all(word in str(error) for word in words) and "Traceback" not in str(error)
+        outcome.demand(clear, f"{cell}: no clear message: {error}")
+    else:
+        outcome.problems.append(f"{cell} went through")
+    outcome.demand(time.monotonic() - began < MESSAGE_SECONDS, f"{cell}: no message within {MESSAGE_SECONDS:g} s")
+
+
+def read_only(stage: Stage, disk: Path, outcome: Outcome) -> Kernel:
+    """Everything stops; the disk is read-only when it is opened again, and then it is not."""
+    run = stage.start_gated(stage.kernels[-1])
+    kill(*[found.pid for found in processes_of(stage.home.data)])
+    stage.close_kernels()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    kernel = stage.kernel()
+    refused(kernel, "pipeline.options(id='on-read-only').start([0.1])", outcome, str(disk))
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    kernel.run(f"get_run({run!r}).approve(reviewer='ada')")
+    answers = kernel.value(f"get_run({run!r}).result(timeout=30)")
+    outcome.demand(answers == ["human_approval-1 True ada"], f"{run} answered {answers}")
+    return kernel
+
+
+def cut_log(stage: Stage, outcome: Outcome) -> None:
+    """A copy of the database whose log lost its end: it opens and is sound, or is refused with a remedy."""
+    copy = Home.locate(stage.folder / "copy")
+    shutil.rmtree(copy.data, ignore_errors=True)
+    copy.create()
+    for suffix in ("", "-wal"):
+        source = Path(f"{stage.home.database}{suffix}")
+        if source.exists():
+            shutil.copyfile(source, f"{copy.database}{suffix}")
+    log = Path(f"{copy.database}-wal")
+    if log.exists() and log.stat().st_size > 1:
+        with log.open("r+b") as file:
+            file.truncate(stage.random.randrange(1, log.stat().st_size))
+    began = time.monotonic()
+    try:
+        local_runtime.ensure(copy).close()
+    except RuntimeFailed as error:
+        outcome.demand("damaged" in str(error) and "--recover" in str(error), f"a cut log: no clear message: {error}")
+        outcome.demand(time.monotonic() - began < MESSAGE_SECONDS, "a cut log: no message within 5 s")
+    else:
+        outcome.demand(sound(copy), "a cut log was opened, and the database is not sound")
+    local_runtime.down(copy)
+    left = gone(copy.data, 5.0)
+    outcome.orphans += len(left)
+    outcome.demand(not left, f"left on the copy: {left}")
+
+
+def check_database(stage: Stage, outcome: Outcome) -> None:
+    """SQLite's own opinion of the database that all of it happened to."""
+    outcome.demand(sound(stage.home), "the database is not sound")
+
+
+def sound(home: Home) -> bool:
+    """Whether a copy of the database passes SQLite's `integrity_check`."""
+    with sqlite3.connect(home.database, timeout=10) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+ROW = Row(
+    "7", "disk full for 5 to 60 s under 20 runs; disk read-only; write-ahead log cut short; seconds are those from "
+    "space to the end of all runs", 10, 50, play, limit_seconds=15.0,
+)  # fmt: skip
