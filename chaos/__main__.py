@@ -44,8 +44,8 @@ def play(row: Row, count: int, seed: int) -> Outcome:
     times = f", p95 {high:.2f} s" if high is not None else ""
     verdict = "holds" if not outcome.problems else "BROKEN"
     print(
-        f"row {row.id}: {verdict} after {outcome.count} faults in {time.monotonic() - began:.0f} s: {outcome.lost} lost, "
-        f"{outcome.repeated} run again, {outcome.orphans} orphans{times} (seed {seed})",
+        f"row {row.id}: {verdict} after {outcome.count} faults in {time.monotonic() - began:.0f} s: "
+        f"{outcome.lost} lost, {outcome.repeated} run again, {outcome.orphans} orphans{times} (seed {seed})",
         flush=True,
     )
     for problem in outcome.problems:

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -60,7 +60,7 @@ class JupyterServer:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
 
-    def __enter__(self) -> JupyterServer:
+    def __enter__(self) -> Self:
         settings = {
             "ip": "127.0.0.1", "port": self._port, "port_retries": 0, "allow_root": True, "open_browser": False,
             "root_dir": str(self._folder), "jpserver_extensions": "{}",

@@ -255,13 +255,19 @@ class Stage:
         judge(outcome, known, self.results, self.log.read())
         self.close_kernels()
         stays = frozenset({"supervisor", "server"})
-        self.eventually(lambda: len(of_role(self.home.data, "host")) <= 1, 20.0, "end of the idle worker hosts")
-        spare = {pid for pid in [local_runtime.status(self.home).spare_pid] if pid}
-        left = [found for found in gone(self.home.data, 1.0, but=stays) if found.pid not in spare]
+        with contextlib.suppress(TookTooLong):
+            self.eventually(lambda: not self._unneeded(), 20.0, "end of the idle worker hosts")
+        left = self._unneeded()
         many = {role: len(of_role(self.home.data, role)) for role in stays}
         outcome.demand(many == dict.fromkeys(stays, 1), f"wanted one supervisor and one server, found {many}")
         local_runtime.down(self.home)
         self._count_orphans(outcome, left + gone(self.home.data, 5.0))
+
+    def _unneeded(self) -> list[Found]:
+        """What is neither the supervisor nor its server nor the one warm spare."""
+        spare = local_runtime.status(self.home).spare_pid
+        found = processes_of(self.home.data)
+        return [each for each in found if each.role not in ("supervisor", "server") and each.pid != spare]
 
     def _count_orphans(self, outcome: Outcome, left: list[Found]) -> None:
         outcome.orphans += len(left)

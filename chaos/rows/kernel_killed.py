@@ -13,9 +13,12 @@ from .plan import Row
 
 STEPS = 6
 SERVER_EVERY = 10
-REATTACH = (
-    "from jupyter_workflows import get_run; run = get_run({run!r}); shown = run._repr_mimebundle_(); print(run.status)"
-)
+REATTACH = """%load_ext jupyter_workflows
+from jupyter_workflows import get_run
+run = get_run({run!r})
+shown = run._repr_mimebundle_()
+print(run.status)
+"""
 
 
 def play(stage: Stage, count: int, outcome: Outcome) -> None:
@@ -40,7 +43,7 @@ def reattach(kernel: Kernel, run: str, stage: Stage, outcome: Outcome) -> None:
     """From a kernel that knows nothing to the run on the screen."""
     kernel.run("pass")
     began = time.monotonic()
-    shown = kernel.run("%load_ext jupyter_workflows\n" + REATTACH.format(run=run)).strip()
+    shown = kernel.run(REATTACH.format(run=run)).strip()
     outcome.recoveries.append(time.monotonic() - began)
     truth = stage.told(run).status
     outcome.demand(shown in (truth, "running"), f"a fresh kernel shows {run} as {shown}, it is {truth}")

@@ -67,7 +67,8 @@ def attempt(name, id, *args):
     try:
         {"swallow": swallow, "spit": spit, "give": give, "listen": listen}[name].options(id=id).start(*args)
     except errors.JupyterWorkflowsError as refused:
-        return f"{type(refused).__name__}: {refused}"[:500]
+        is_clear = isinstance(refused, (errors.PayloadError, errors.ArgumentsError))
+        return f"{'refused' if is_clear else type(refused).__name__}: {refused}"[:500]
     return "started"
 """,
 )
@@ -94,7 +95,8 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
     for cell in CELLS:
         kernel.run(cell)
     kernel.run("listening = listen.options(id='listener').start()")
-    queue = stage.task_queue("listener")
+    kernel.run("swallow.options(id='healthy').start(1).result(timeout=30)")
+    queue = stage.task_queue("healthy")
     before = hosts(stage)
     for first in range(0, count, WAVE):
         stage.keep_busy(kernel, 2, 4)
@@ -160,7 +162,7 @@ def signal_raw(stage: Stage, kernel: Kernel, run: str, payload: Payload) -> str:
 def check(stage: Stage, poison: Poison, answer: str, outcome: Outcome) -> None:
     """It was refused with a reason before anything began, or its run failed with one, or it was no poison after all."""
     if answer != "started":
-        outcome.demand(answer.startswith(("PayloadError: ", "ArgumentsError: ")), f"{poison.run}: {answer}")
+        outcome.demand(answer.startswith("refused: "), f"{poison.run}: {answer}")
         return
 
     def ended() -> Told | None:

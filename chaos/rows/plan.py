@@ -34,7 +34,7 @@ class Row:
         outcome = Outcome(count=count)
         try:
             self.play(stage, count, outcome)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other rows go on
             outcome.problems.append(f"{type(error).__name__}: {error}")
         found = outcome.percentile(0.95)
         if found is not None and self.limit_seconds is not None:

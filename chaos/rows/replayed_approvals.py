@@ -36,8 +36,9 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
         outcome.demand(answers.count("taken") == 1, f"{attack.__name__}: {answers.count('taken')} decisions taken")
         second = open_approval(stage, run)
         outcome.demand(second.id == "human_approval-2", f"{attack.__name__}: the run went past its second gate")
-        replay = send_all(stage, [decision.model_copy(), decision.model_copy(update={"approval": second.id}),
-                                  decision.model_copy(update={"content_hash": second.content_hash, "approval": second.id})])  # fmt: skip
+        next_gate = decision.model_copy(update={"approval": second.id})
+        as_shown = next_gate.model_copy(update={"content_hash": second.content_hash})
+        replay = send_all(stage, [decision, next_gate, as_shown])
         accepted += replay.count("taken")
         outcome.demand("taken" not in replay, f"{attack.__name__}: a used decision was taken again: {replay}")
         finish(stage, run, second, outcome)
@@ -47,7 +48,6 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
 
 def open_approval(stage: Stage, run: str) -> Approval:
     """The approval of a run that is open now."""
-
     client = stage.client()
 
     async def read() -> Approval | None:
@@ -69,15 +69,14 @@ def signed(stage: Stage, approval: Approval, verdict: str = "approve") -> Decisi
     return identity.sign(decision, identity.ensure_key(stage.home.keys))
 
 
-def send_all(stage: Stage, decisions: list[Decision], *, same_id: bool = False) -> list[str]:
+def send_all(stage: Stage, decisions: list[Decision]) -> list[str]:
     """Send decisions at the same moment; "taken", or why not."""
     client = stage.client()
 
     async def send(decision: Decision) -> str:
         handle = client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
-        id = decision.nonce if same_id else secrets.token_hex(8)
         try:
-            await handle.execute_update(DECIDE, decision.model_dump(mode="json"), id=id)
+            await handle.execute_update(DECIDE, decision.model_dump(mode="json"), id=secrets.token_hex(8))
         except WorkflowUpdateFailedError as error:
             return str(error.cause)
         except RPCError as error:
