@@ -27,7 +27,7 @@ def processes_of(home: Home) -> list[psutil.Process]:
     return found
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
     """Whether `condition` becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

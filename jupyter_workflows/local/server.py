@@ -110,7 +110,7 @@ class TemporalServer:
         if child is None or not child.ended:
             return
         self.child = None
-        if self.state == "stopped":
+        if self.state not in ("starting", "ready"):
             return
         tail = _tail(self._log, self._log_start) if self.state == "starting" else ""
         found = diagnose(self._home, tail, child.exit_text)

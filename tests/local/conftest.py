@@ -117,7 +117,7 @@ class Runs:
         settings = Settings(self.runtime.address, self.runtime.namespace)
         return self.loop.run(connect(settings, home=self.runtime.home))
 
-    def client_when_up(self, seconds: float = 10.0) -> Client:
+    def client_when_up(self, seconds: float = 30.0) -> Client:
         """A client as soon as the server takes connections again."""
         deadline = time.monotonic() + seconds
         while True:
