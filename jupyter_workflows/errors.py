@@ -38,7 +38,8 @@ class JupyterWorkflowsError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows what this gives: a message, where a traceback would lead through our own code.
-        return [f"{type(self).__name__}: {self}"]
+        known = next(kind for kind in type(self).__mro__ if not kind.__name__.startswith("_"))
+        return [f"{known.__name__}: {self}"]
 
 
 class AuthoringError(JupyterWorkflowsError):

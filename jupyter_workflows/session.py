@@ -26,6 +26,8 @@ from .local.specs import HostSpec
 from .notebook.bundle import BundleFiles, write_bundle
 from .notebook.cell_log import CellLog
 from .notebook.closure import resolve
+from .payloads.refusal import Unfit
+from .payloads.survey import refusal, survey
 from .payloads.types import validate
 from .runs import client as run_client
 from .runs.client import Run, StartRequest
@@ -60,7 +62,7 @@ class Session:
         self._lock = threading.RLock()
         self._runtime: Runtime | None = None
         self._client: Client | None = None
-        self._client_address: str | None = None
+        self._client_settings: Settings | None = None
 
     def runtime(self) -> Runtime:
         """The embedded runtime, started where it is not up.
@@ -81,9 +83,9 @@ class Session:
         """
         with self._lock:
             settings = self.settings or self.embedded_settings()
-            if self._client is None or self._client_address != settings.address:
+            if self._client is None or self._client_settings != settings:
                 self._client = loop_thread().run(open_connection(settings, home=self.home))
-                self._client_address = settings.address
+                self._client_settings = settings
             return self._client
 
     def embedded_settings(self) -> Settings:
@@ -155,7 +157,7 @@ def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwarg
     """The arguments as they travel, in the order of the signature.
 
     Raises:
-        ArgumentsError: One is missing, unknown or of a wrong type; names it and what is wanted.
+        ArgumentsError: One is missing, unknown, of a wrong type or can't travel; names it and what is wanted.
     """
     try:
         values = workflow.positional(args, kwargs)
@@ -164,10 +166,14 @@ def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwarg
     checked: list[Any] = []
     for parameter, value in zip(workflow.signature.parameters.values(), values, strict=True):
         hint = workflow.hints.get(parameter.name, parameter.empty)
+        what = f"{workflow.name}'s argument {parameter.name}"
         try:
-            checked.append(validate(value, hint, f"argument {parameter.name!r} of {workflow.name}"))
+            checked.append(validate(value, hint, what))
+            survey(checked[-1])
         except PayloadError as error:
             raise ArgumentsError(str(error), code="JW702", location=workflow.location) from None
+        except Unfit:
+            raise ArgumentsError(str(refusal(checked[-1], what)), code="JW703", location=workflow.location) from None
     return checked
 
 

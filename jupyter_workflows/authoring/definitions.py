@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
@@ -97,9 +97,14 @@ class Definition(Generic[P, R]):
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+            raise TypeError(f"{misfit(self.signature, args, kwargs, str(error), self.name)}: {self.shown}") from None
         bound.apply_defaults()
         return list(bound.arguments.values())
+
+    @property
+    def shown(self) -> str:
+        """Name and signature, the notebook's own types without a module."""
+        return f"{self.name}{self.signature}".replace("__main__.", "")
 
     @functools.cached_property
     def is_positional(self) -> bool:
@@ -145,7 +150,7 @@ class Definition(Generic[P, R]):
         return call
 
     def __repr__(self) -> str:
-        return f"<{self.kind} {self.name}{self.signature}>"
+        return f"<{self.kind} {self.shown}>"
 
 
 def travelling_hint(parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
@@ -267,6 +272,32 @@ class Workflow(Definition[P, R]):
         from .execution import workflow_class
 
         return workflow_class(self, class_name, module)
+
+
+def misfit(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any], reason: str, name: str) -> str:
+    """Why arguments don't fit a signature, in a sentence without its end.
+
+    Args:
+        signature: The signature.
+        args: The positional arguments.
+        kwargs: The named ones.
+        reason: What Python says.
+        name: Whose signature it is.
+    """
+    parameters = signature.parameters
+    unknown = [key for key in kwargs if key not in parameters]
+    if unknown:
+        return f"{name} has no argument {unknown[0]}=, {meant(unknown[0], list(parameters)).rstrip('?')}"
+    if "too many positional" in reason:
+        takes = f"{len(parameters)} argument" + ("" if len(parameters) == 1 else "s")
+        return f"{name} takes {takes}, and {len(args)} were given"
+    given = {*list(parameters)[: len(args)], *kwargs}
+    missing = [
+        parameter.name
+        for parameter in parameters.values()
+        if parameter.default is parameter.empty and parameter.name not in given
+    ]
+    return f"{name} needs {' and '.join(missing)}" if missing and "missing" in reason else f"{name}: {reason}"
 
 
 def mark_coroutine(target: Any) -> None:

@@ -68,7 +68,7 @@ def strip(error: BaseException, seen: set[int] | None = None) -> BaseException:
 
 def clean(shell: Any, error: JupyterWorkflowsError) -> list[str]:
     """An error of ours: what happened, what to do, and the line of the user's that led to it."""
-    name = type(error).__name__
+    name = public(type(error)).__name__
     first, _, rest = str(error).partition("\n")
     lines = [f"{RED}{BOLD}{name}{OFF}: {first}"]
     if rest:
@@ -77,6 +77,11 @@ def clean(shell: Any, error: JupyterWorkflowsError) -> list[str]:
     if place:
         lines += ["", *place]
     return ["\n".join(lines)]
+
+
+def public(kind: type[BaseException]) -> type[BaseException]:
+    """The class under which a user knows an exception of a private class."""
+    return next(known for known in kind.__mro__ if not known.__name__.startswith("_"))
 
 
 def place_of(shell: Any, error: JupyterWorkflowsError) -> list[str] | None:
@@ -150,7 +155,7 @@ class ErrorDisplay:
             del tb, tb_offset
             strip(value)
             lines = clean(shell, value) if isinstance(value, JupyterWorkflowsError) else group_lines(value)
-            shell._showtraceback(etype, value, lines)
+            shell._showtraceback(public(etype), value, lines)
             return lines
 
         if not shell.custom_exceptions:

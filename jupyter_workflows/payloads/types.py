@@ -120,11 +120,15 @@ def _checkable(annotation: Any) -> Any:
         return Annotated[annotation, BeforeValidator(lambda v: v if isinstance(v, annotation) else annotation(v))]
     origin = get_origin(annotation)
     if isinstance(origin, type) and kind_of(origin).route == "tabular":
-        return InstanceOf[origin]  # numpy.typing.NDArray[...]: the class is checked, the dtype is not
-    if dataclasses.is_dataclass(annotation) and not hasattr(annotation, "__pydantic_config__"):
+        return cast("Any", InstanceOf)[origin]  # numpy.typing.NDArray[...]: the class is checked, the dtype is not
+    if _is_dataclass(annotation) and not hasattr(annotation, "__pydantic_config__"):
         # Only as a part of something else does a dataclass take a configuration that is not its own.
         return TypeAliasType("Dataclass", annotation)  # pyright: ignore[reportGeneralTypeIssues]
     return annotation
+
+
+def _is_dataclass(annotation: Any) -> bool:
+    return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
 
 
 def _pydantic_adapter(annotation: Any) -> TypeAdapter[Any]:
@@ -147,6 +151,8 @@ def _is_hashable(annotation: Any) -> bool:
 def _problem(problem: dict[str, Any]) -> str:
     steps = cast("tuple[int | str, ...]", problem["loc"])
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    if problem["type"] == "missing":
+        return f"{place or 'it'} is missing"
     message = str(problem["msg"])
     message = message[0].lower() + message[1:]
     return f"{place + ' is' if place else 'it is'} {short(problem.get('input'))}: {message}"

@@ -57,7 +57,7 @@ MISFITS: list[tuple[Any, Any, str]] = [
                   "unable to parse string as an integer")),
     ([1, "y"], list[int], ("argument 'x' must be list[int]: [1] is 'y' (str): input should be a valid integer, "
                           "unable to parse string as an integer")),
-    ({}, Review, "argument 'x' must be Review: .risk is {} (dict): field required"),
+    ({}, Review, "argument 'x' must be Review: .risk is missing"),
     ("c", Literal["a", "b"], "argument 'x' must be Literal['a', 'b']: it is 'c' (str): input should be 'a' or 'b'"),
     (1, Own, "argument 'x' must be Own: it is 1 (int): input should be an instance of Own"),
     ([1], np.ndarray, "argument 'x' must be ndarray: it is [1] (list): input should be an instance of ndarray"),
