@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -116,12 +118,21 @@ def copy_local_modules(gathering: Gathering, modules: LocalModules) -> None:
         for name in item_imports(item):
             wanted.setdefault(name, item.location)
     for name, location in wanted.items():
-        if not modules.find(name.partition(".")[0]):
+        root = name.partition(".")[0]
+        if not modules.find(root):
+            if made_at_run_time(root):
+                gathering.findings.add(rules.UNKNOWN_MODULE, location, name=name, module=root)
             continue
         try:
             modules.add(name)
         except ModuleUnreadable as error:
             gathering.findings.add(rules.UNREADABLE_MODULE, location, module=error.module, reason=error.reason)
+
+
+def made_at_run_time(module: str) -> bool:
+    """Whether a loaded module came from no file that a worker could import."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and getattr(loaded, "__spec__", None) is None and not hasattr(loaded, "__file__")
 
 
 def item_imports(item: Item) -> list[str]:
@@ -167,12 +178,18 @@ def promote(gathering: Gathering, roles: Roles) -> None:
         kind = "workflow" if name in roles.workflows else "activity"
         given = item.definition.execution.cell.decorator or ""
         # A %%workflow cell may define activities too; its decorator is not theirs.
-        wanted = given.removeprefix("@") if given.startswith(f"@{kind}") else kind
+        wanted = given.removeprefix("@") if given.startswith(f"@{kind}") else plain(kind, item)
         decorator, item.imports = spelled(wanted, gathering)
         if item.definition.statement.kind == "function":
             item.above = f"@{decorator}"
         else:
             item.below = f"{name} = {decorator}({name})"
+
+
+def plain(kind: str, item: Item) -> str:
+    """The decorator that makes the step it is in the notebook, where a magic made it one."""
+    named = isinstance(item.live, Workflow) and item.live.name != item.name
+    return f"{kind}(name={json.dumps(item.live.name)})" if named and isinstance(item.live, Workflow) else kind
 
 
 def spelled(decorator: str, gathering: Gathering) -> tuple[str, tuple[str, ...]]:

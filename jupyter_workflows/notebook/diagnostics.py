@@ -91,7 +91,6 @@ OWN_STATE = Rule(
     "Nothing, if it is a cache; else return the value from the activity",
     "warning",
 )
-UNREADABLE = Rule("JW120", "{name} is defined by {what}, which is not Python source", "Define it in a cell")
 
 # 2xx: steps
 THROUGH_VARIABLE = Rule(
@@ -114,7 +113,9 @@ BOTH_WAYS = Rule(
     "Await it everywhere, or give the helper a function of its own",
 )
 SOMETIMES_AWAITED = Rule(
-    "JW206", "{name} is awaited elsewhere ({place}) and called without await here", "Write: await {name}(...)"
+    "JW206",
+    "{name} is awaited elsewhere ({place}) and called here without await",
+    "Write: await {name}(...)",
 )
 API_IN_ACTIVITY = Rule(
     "JW207", "{name} belongs to workflow code and is called in activity {function}", "Move it to the workflow"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bindings import Imported
+from .distributions import distributions_of
 from .items import LocalModule
 from .syntax import imports
 
@@ -54,11 +55,16 @@ class LocalModules:
     def _find(self, name: str) -> ModuleFile | None:
         if not name or name.partition(".")[0] in sys.stdlib_module_names:
             return None
-        loaded = sys.modules.get(name.partition(".")[0])
+        root = name.partition(".")[0]
+        loaded = sys.modules.get(root)
         origin = getattr(loaded, "__file__", None)
-        if loaded is not None and origin is not None and not Path(origin).resolve().is_relative_to(self.directory):
-            return None
-        place = self.directory.joinpath(*name.split("."))
+        directory = self.directory
+        if loaded is not None and origin is not None and not Path(origin).resolve().is_relative_to(directory):
+            if is_installed(root, Path(origin)):
+                return None
+            # On a path that the notebook added to `sys.path`: a worker does not know it.
+            directory = Path(origin).resolve().parents[1 if Path(origin).stem == "__init__" else 0]
+        place = directory.joinpath(*name.split("."))
         if (place / "__init__.py").is_file():
             return ModuleFile(name, place / "__init__.py", True)
         if place.with_suffix(".py").is_file():
@@ -99,6 +105,13 @@ class LocalModules:
     def copied(self) -> tuple[LocalModule, ...]:
         """What was copied, in the order of the names."""
         return tuple(self._copied[name] for name in sorted(self._copied))
+
+
+def is_installed(module: str, origin: Path) -> bool:
+    """Whether a worker with the same interpreter can import a module by itself."""
+    parts = origin.resolve().parts
+    inside = any(origin.is_relative_to(prefix) for prefix in {sys.prefix, sys.base_prefix})
+    return inside or "site-packages" in parts or bool(distributions_of(module))
 
 
 def read(file: ModuleFile) -> str:

@@ -51,6 +51,7 @@ class Roles:
         self._steps: dict[str, list[str]] = {}
         self._awaited: dict[str, CellLocation] = {}
         self._plain: dict[str, tuple[Site, FunctionCode]] = {}
+        self._forgotten: list[tuple[Site, FunctionCode]] = []
         self._methods: set[str] = set()
         self._suspects: dict[str, list[tuple[rules.Rule, ast.AST, str]]] = {}
 
@@ -63,6 +64,8 @@ class Roles:
             if name not in self._code:
                 waiting.extend(self._follow(name))
         self._both_ways()
+        for site, code in self._forgotten:
+            self._forgotten_step(site, code)
         for name, code in self._code.items():
             if isinstance(code.node, FunctionNode | ast.Lambda):
                 self._check_workflow_code(name, code)
@@ -79,8 +82,9 @@ class Roles:
         if any(isinstance(binding, Imported) and binding.module.startswith(PACKAGE) for binding in bindings):
             return True
         # `step = activity(retry=...)` makes a decorator of the notebook's own.
-        magic = item.definition.execution.cell.decorator if item.definition else None
-        return magic is None and any(isinstance(binding, Defined) for binding in bindings)
+        magic = (item.definition.execution.cell.decorator if item.definition else None) or ""
+        by_magic = magic.startswith("@activity" if isinstance(item.live, Activity) else "@workflow")
+        return not by_magic and any(isinstance(binding, Defined) for binding in bindings)
 
     def steps_of(self, workflow: str) -> list[str]:
         """The steps a workflow awaits, its helpers' included, in source order."""
@@ -156,12 +160,12 @@ class Roles:
             return []
         if called.kind == "sync":
             return self._sync_call(name, site, called, code)
-        self._step(name, called, code.location(site.node))
+        self._step(name, called, code.location(site.node), waited_for=site.handled)
         if not site.handled:
-            self._forgotten(site, code)
+            self._forgotten.append((site, code))
         return [called.name] if called.kind == "workflow" else []
 
-    def _step(self, name: str, called: Called, location: CellLocation) -> None:
+    def _step(self, name: str, called: Called, location: CellLocation, *, waited_for: bool = True) -> None:
         if called.kind == "workflow":
             self.workflows.add(called.name)
             if isinstance(called.binding, Imported):
@@ -170,7 +174,8 @@ class Roles:
         if isinstance(called.binding, Imported):
             self._imported_step(called, called.binding)
         self.activities.add(called.name)
-        self._awaited.setdefault(called.name, location)
+        if waited_for:
+            self._awaited.setdefault(called.name, location)
         self._steps.setdefault(name, []).append(called.name)
 
     def _imported_step(self, called: Called, binding: Imported) -> None:
@@ -205,11 +210,14 @@ class Roles:
         else:
             self.findings.add(rules.NEVER_AWAITED, location, name=site.label, variable=site.variable)
 
-    def _forgotten(self, site: Site, code: FunctionCode) -> None:
+    def _forgotten_step(self, site: Site, code: FunctionCode) -> None:
         """A step that nobody waits for."""
         location = code.location(site.node)
+        elsewhere = self._awaited.get(site.label)
         if site.dropped:
             self.findings.add(rules.NOT_AWAITED, location, name=site.label)
+        elif elsewhere:
+            self.findings.add(rules.SOMETIMES_AWAITED, location, name=site.label, place=elsewhere)
         elif site.variable:
             self.findings.add(rules.NEVER_AWAITED, location, name=site.label, variable=site.variable)
         else:

@@ -260,6 +260,12 @@ def test_decorator_of_the_cells_magic_is_written_above_the_function(notebook):
     assert "from jupyter_workflows import RetryPolicy, activity\n" in source
 
 
+def test_name_that_a_magic_gave_a_workflow_is_kept(notebook):
+    notebook.run("async def flow(n: int) -> int:\n    return n")
+    notebook.namespace["flow"] = notebook.namespace["workflow"](name="the flow")(notebook.namespace["flow"])
+    assert notebook.bundle().manifest.workflows[0].name == notebook.load().flow.name == "the flow"
+
+
 def test_undecorated_workflow_is_decorated(notebook):
     notebook.run("async def flow(n: int) -> int:\n    return n")
     module = notebook.load()

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,28 @@ def test_module_that_is_no_python_is_refused(notebook):
     notebook.run(WORKFLOW.format(expression="n + rates_d.STEP"))
     files(notebook.directory, rates_d="STEP = (1\n")
     with pytest.raises(ClosureError, match=r"JW601 .*rates_d.*line 1"):
+        notebook.resolve()
+
+
+def test_module_on_a_path_that_the_notebook_added_is_copied(notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    files(elsewhere, rates_e__inner="STEP = 5\n")
+    monkeypatch.syspath_prepend(str(elsewhere))
+    notebook.run("from rates_e.inner import STEP")
+    notebook.run(WORKFLOW.format(expression="n + STEP"))
+    bundle = notebook.bundle()
+    assert set(bundle.manifest.local_modules) == {"rates_e", "rates_e.inner"}
+    sys.modules.pop("rates_e")
+    sys.modules.pop("rates_e.inner")
+
+
+def test_module_made_at_run_time_is_refused(notebook, monkeypatch: pytest.MonkeyPatch):
+    made = types.ModuleType("rates_f")
+    made.STEP = 3
+    monkeypatch.setitem(sys.modules, "rates_f", made)
+    notebook.run("import rates_f")
+    notebook.run(WORKFLOW.format(expression="n + rates_f.STEP"))
+    with pytest.raises(ClosureError, match=r"JW607 .*rates_f"):
         notebook.resolve()
 
 

@@ -102,6 +102,14 @@ async def load(n: int) -> int:
 async def flow(n: int) -> int:
     return load(n)  #! JW203
 """,
+    "an activity awaited in one place and not in the other": """
+async def load(n: int) -> int:
+    return n
+@workflow
+async def flow(n: int) -> int:
+    first = await load(n)
+    return first + load(n)  #! JW206
+""",
     "assigned and never awaited": """
 async def load(n: int) -> int:
     return n
