@@ -58,7 +58,7 @@ def refuse_constant(name: str) -> NoReturn:
 
 def brief(approval: Approval) -> str:
     """`human_approval-1 ("High-risk contract C-7 ...")`."""
-    return f'{approval.id} ("{one_line(approval.message, 60)}")'
+    return f'{one_line(approval.id, 80)} ("{one_line(approval.message, 60)}")'
 
 
 def ended_words(approval: Approval) -> str:

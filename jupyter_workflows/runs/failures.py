@@ -109,7 +109,7 @@ def place(location: CellLocation | None) -> str:
     if location is None:
         return ""
     quoted = f': "{one_line(location.source_line, 120)}"' if location.source_line else ""
-    return f" ({location}{quoted})"
+    return f" ({one_line(location, 80)}{quoted})"
 
 
 def error_text(failure: Failure) -> str:
@@ -123,14 +123,15 @@ def error_text(failure: Failure) -> str:
 def failure_message(run_id: str, failure: Failure) -> str:
     """The sentence of a `WorkflowFailed`: the step, its attempts, the exception, cell and line."""
     step = failed_step(failure)
+    run = f"run {one_line(run_id, 120)}"
     if step is None:
         why = f", caused by {error_text(failure.root)}" if failure.cause else ""
-        return f"run {run_id} failed: {error_text(failure)}{why}"
+        return f"{run} failed: {error_text(failure)}{why}"
     attempts = f" after {step.attempts} attempts" if step.attempts and step.attempts > 1 else ""
     because = f"step {one_line(step.step, 120)} failed{attempts}: {error_text(step)}"
     if step is failure or says_the_same(failure, step):
         return because
-    return f"run {run_id} failed: {error_text(failure)}; before that, {because}"
+    return f"{run} failed: {error_text(failure)}; before that, {because}"
 
 
 def says_the_same(outer: Failure, step: Failure) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,6 +19,7 @@ from .failures import payloads_of, read_failure
 from .values import Decode
 
 MAX_ATTEMPTS_LISTED = 100
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 APPROVAL_STATUS: dict[str, StepStatus] = {
     "open": "waiting",
@@ -84,7 +85,7 @@ def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation]) ->
     """The step as it is shown."""
     location = places.get(draft.name)
     if location is None and draft.cell_id:
-        location = CellLocation(cell_id=draft.cell_id, line=1)
+        location = CellLocation.model_construct(cell_id=draft.cell_id, line=1)
     known: dict[str, Any] = {
         "id": draft.id,
         "name": draft.name,
@@ -209,4 +210,5 @@ def read_approval(value: object) -> Approval | None:
 
 def time_of(stamp: Timestamp) -> datetime:
     """A protobuf timestamp as an aware datetime."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    # Several times faster than `Timestamp.ToDatetime`, and long histories have tens of thousands.
+    return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)

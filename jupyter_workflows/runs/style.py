@@ -75,6 +75,7 @@ background:repeating-linear-gradient(115deg,transparent 0 4px,var(--jw-idle) 4px
 overflow-wrap:anywhere}}
 .jw-note b{{font-weight:600}}
 .jw-said{{unicode-bidi:isolate;overflow-wrap:anywhere;white-space:pre-wrap}}
+div.jw-said{{max-height:22em;overflow:auto}}
 .jw-code{{display:block;margin:5px 0 0;padding:6px 9px;border-radius:4px;background:var(--jw-ground);
 color:var(--jw-text);border:1px solid var(--jw-line);white-space:pre-wrap;overflow-wrap:anywhere;max-height:22em;
 overflow:auto}}

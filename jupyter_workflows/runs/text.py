@@ -115,7 +115,7 @@ def doing(snapshot: Snapshot) -> str:
         who = f" of {one_line(approval.assignee, 80)}" if approval.assignee else ""
         others = len(snapshot.open_approvals) - 1
         more = f" and {others} more" if others else ""
-        return f"it waits for approval {approval.id}{who} {since_words(approval.opened_at, now)}{more}"
+        return f"it waits for approval {one_line(approval.id, 80)}{who} {since_words(approval.opened_at, now)}{more}"
     open_steps = [step for step in snapshot.steps if step.finished_at is None]
     for status in ("running", "retrying", "waiting", "scheduled"):
         for step in open_steps:
@@ -205,7 +205,9 @@ def inbox_text(approvals: Sequence[Approval], now: datetime | None = None) -> st
         return "no approval waits"
     lines: list[str] = []
     for approval in approvals:
-        lines.append(f"◔ {one_line(approval.workflow_id, 80)} · {approval.id} · {approval_words(approval, moment)}")
+        lines.append(
+            f"◔ {one_line(approval.workflow_id, 80)} · {one_line(approval.id, 80)} · {approval_words(approval, moment)}"
+        )
         lines.append(f"  {one_line(approval.message, 200)}")
     return "\n".join(lines)
 

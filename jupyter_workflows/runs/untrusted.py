@@ -25,6 +25,7 @@ INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+EMPTY_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 COMBINING = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
@@ -35,7 +36,7 @@ def printable(text: object, limit: int = MAX_TEXT) -> str:
     source = text if isinstance(text, str) else str(text)
     shown = source[:limit]
     rest = len(source) - len(shown)
-    shown = COMBINING.sub(r"\1", INVISIBLE.sub(escape_character, shown))
+    shown = COMBINING.sub(r"\1", INVISIBLE.sub(escape_character, EMPTY_LINES.sub("\n\n", shown)))
     return f"{shown}… (+{rest:,} characters)" if rest > 0 else shown
 
 

@@ -240,6 +240,6 @@ def test_ten_thousand_events_are_reduced_quickly() -> None:
         payload.metadata["encoding"] = b"json/plain"
         payload.data = b'{"value": 1}'
         events += [begun, done]
-    begun_at = time.perf_counter()
+    begun_at = time.process_time()
     assert len(steps(events)) == 3334
-    assert time.perf_counter() - begun_at < 2.0
+    assert time.process_time() - begun_at < 2.0

@@ -33,6 +33,7 @@ from jupyter_workflows.runs.untrusted import (
         ("a\nb\tc", "a\nb\tc"),
         ("a\r\nb", "a\\x0d\nb"),
         ("\u2028", "\\u2028"),
+        ("a\n\n\n \n\nb\n\nc", "a\n\nb\n\nc"),
         ("👩\u200d💻", "👩\u200d💻"),
         ("Z" + "\u0300" * 50 + "x", "Z" + "\u0300" * 4 + "x"),
         ("\x00\x7f\x9b", "\\x00\\x7f\\x9b"),
@@ -72,11 +73,11 @@ def test_a_preview_is_bounded(value: Any, limit: int) -> None:
 
 def test_a_preview_of_ten_megabytes_costs_nothing() -> None:
     huge = {"text": "x" * 10_000_000, "rows": list(range(1_000_000)), "n": 10**100_000}
-    begun = time.perf_counter()
+    begun = time.process_time()
     for value in (huge, huge["text"], huge["rows"], huge["n"], b"x" * 10_000_000):
         assert len(preview(value)) <= 160
     assert len(printable("x" * 10_000_000, 100)) < 140
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0
 
 
 class Rude:
