@@ -54,7 +54,7 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("LoopThread.run on its own thread would wait for itself; await the coroutine instead")
-        future = self._submit(coroutine)
+        future = self.submit(coroutine)
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         try:
             return future.result(seconds)
@@ -76,7 +76,7 @@ class LoopThread:
         """
         if asyncio.get_running_loop() is self._loop:
             return asyncio.ensure_future(coroutine)
-        return asyncio.wrap_future(self._submit(coroutine))
+        return asyncio.wrap_future(self.submit(coroutine))
 
     def close(self) -> None:
         """Cancels what still runs and ends the thread; waits for it at most 2 s."""
@@ -85,7 +85,12 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSING_SECONDS)
 
-    def _submit(self, coroutine: Coroutine[Any, Any, _T]) -> concurrent.futures.Future[_T]:
+    def submit(self, coroutine: Coroutine[Any, Any, _T]) -> concurrent.futures.Future[_T]:
+        """Runs a coroutine on the loop without waiting for it; from any thread, its own too.
+
+        Raises:
+            RuntimeError: The loop is closed.
+        """
         if not self.is_usable:
             coroutine.close()
             reason = "was closed" if self._process == os.getpid() else "belongs to the process this one was forked from"

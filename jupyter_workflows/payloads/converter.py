@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter, ExternalStorage, PayloadCodec, StorageDriver
+from temporalio.converter import DataConverter, ExternalStorage, PayloadCodec, StorageDriver, StorageDriverSelectContext
 
 from .failures import FailureTexts
 from .refusal import refuse
@@ -31,7 +32,7 @@ def data_converter(*storages: StorageDriver, codec: PayloadCodec | None = None) 
     if storages:
         external = ExternalStorage(
             drivers=storages,
-            driver_selector=lambda *_: storages[0],
+            driver_selector=functools.partial(_first, storages),
             payload_size_threshold=EXTERNAL_FROM_BYTES,
         )
     return _Converter(
@@ -40,6 +41,10 @@ def data_converter(*storages: StorageDriver, codec: PayloadCodec | None = None) 
         payload_codec=codec,
         external_storage=external,
     )
+
+
+def _first(storages: Sequence[StorageDriver], _context: StorageDriverSelectContext, _payload: Payload) -> StorageDriver:
+    return storages[0]
 
 
 @dataclass(frozen=True)

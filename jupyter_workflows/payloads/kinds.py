@@ -38,13 +38,13 @@ Route = Literal[
 ]
 Children = Callable[[Iterable[Any]], Iterable[Any]]
 
-_LEAVES = (
+_LEAVES: tuple[type, ...] = (
     str, int, float, complex, type(None), decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath,
     datetime.date, datetime.time, datetime.timedelta, enum.Enum, re.Pattern,
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
     ipaddress.IPv4Interface, ipaddress.IPv6Interface,
 )  # fmt: skip
-_BUFFERS = (bytes, bytearray, memoryview)
+_BUFFERS: tuple[type, ...] = (bytes, bytearray, memoryview)
 _ITEMS = (list, tuple, set, frozenset, deque)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 _TABULAR = frozenset({("pandas", "DataFrame"), ("pandas", "Series"), ("pyarrow", "Table"), ("numpy", "ndarray")})
@@ -88,11 +88,11 @@ def kind_of(cls: type) -> Kind:
         return Kind("buffer")
     if issubclass(cls, _LEAVES):
         return Kind("leaf")
-    if issubclass(cls, dict):
+    if dict in cls.__mro__:
         return Kind("branch", _values_of)
-    if issubclass(cls, _ITEMS):
+    if any(kind in cls.__mro__ for kind in _ITEMS):
         return Kind("branch", chain.from_iterable)
-    if issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls):
+    if _is_record(cls):
         return _record_kind(cls)
     remedy = _remedy(cls)
     return Kind("refused", remedy=remedy) if remedy else Kind("unknown")
@@ -121,6 +121,10 @@ def _library_kind(cls: type) -> Kind | None:
         if issubclass(base, Message):
             return Kind("refused", remedy="A protobuf message travels alone; pass it as an argument of its own")
     return None
+
+
+def _is_record(cls: type) -> bool:
+    return BaseModel in cls.__mro__ or dataclasses.is_dataclass(cls)
 
 
 def _record_kind(cls: type) -> Kind:
@@ -152,8 +156,11 @@ def _is_leaf_annotation(annotation: Any) -> bool:
     return get_origin(annotation) is typing.Annotated and _is_leaf_annotation(get_args(annotation)[0])
 
 
+_values: Callable[[Any], Iterable[Any]] = dict[Any, Any].values
+
+
 def _values_of(mappings: Iterable[Any]) -> Iterable[Any]:
-    return chain.from_iterable(map(dict.values, mappings))
+    return chain.from_iterable(map(_values, mappings))
 
 
 def _fields_of(names: tuple[str, ...], records: Iterable[Any]) -> Iterable[Any]:
@@ -161,7 +168,7 @@ def _fields_of(names: tuple[str, ...], records: Iterable[Any]) -> Iterable[Any]:
 
 
 def _fields_and_extras_of(names: tuple[str, ...], records: Iterable[Any]) -> Iterable[Any]:
-    extras = [(record.__pydantic_extra__ or {}).values() for record in records]
+    extras: list[Iterable[Any]] = [(record.__pydantic_extra__ or {}).values() for record in records]
     return chain(_fields_of(names, records), chain.from_iterable(extras))
 
 

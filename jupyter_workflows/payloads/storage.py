@@ -20,11 +20,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from temporalio import activity
 from temporalio.api.common.v1 import Payload
@@ -233,7 +233,7 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _locked(root: Path, *, shared: bool) -> Iterator[None]:
+def _locked(root: Path, *, shared: bool) -> Generator[None]:
     path = root / ".lock"
     path.touch(mode=0o600)
     with path.open("rb") as file:
@@ -253,7 +253,7 @@ def _read_owner(directory: Path) -> dict[str, Any] | None:
         owner = json.loads((directory / ".owner").read_bytes())
     except (OSError, ValueError):
         return None
-    return owner if isinstance(owner, dict) else None
+    return cast("dict[str, Any]", owner) if isinstance(owner, dict) else None
 
 
 def _same_host(one: str, other: str) -> bool:

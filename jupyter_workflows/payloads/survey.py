@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -45,10 +45,10 @@ def survey(value: Any) -> Survey:
     Raises:
         Unfit: Some part of it can't travel; `refusal` finds out which.
     """
-    found = {type(value): kind_of(type(value))}
-    if found[type(value)].route == "leaf":
-        return _LEAF_ONLY
     level: list[Any] = [value]
+    found = _kinds(level)
+    if all(kind.route == "leaf" for kind in found.values()):
+        return _LEAF_ONLY
     routes: set[Route] = set()
     for _ in range(MAX_DEPTH + 1):
         routes.update(kind.route for kind in found.values())
@@ -58,7 +58,7 @@ def survey(value: Any) -> Survey:
         if not branches:
             return Survey(frozenset(routes))
         level = list(chain.from_iterable(_below(level, cls, found) for cls in branches))
-        found = {cls: kind_of(cls) for cls in set(map(type, level))}
+        found = _kinds(level)
     raise Unfit(f"is nested deeper than {MAX_DEPTH} levels")
 
 
@@ -74,23 +74,33 @@ def refusal(value: Any, what: str, reason: str = "") -> PayloadError:
     return refuse(f"{path} {why}")
 
 
+def _kinds(level: list[Any]) -> dict[type, Kind]:
+    types: set[type] = set(map(type, level))
+    return {cls: kind_of(cls) for cls in types}
+
+
 def _below(level: list[Any], cls: type, found: dict[type, Kind]) -> Iterable[Any]:
     """What the members of one type in a level hold."""
     members = level if len(found) == 1 else [each for each in level if type(each) is cls]
     # A container that occurs many times, or holds itself, is looked into once a level.
     if len(members) > 1 and len(set(map(id, members))) < len(members):
         members = list({id(each): each for each in members}.values())
-    if issubclass(cls, dict) and not all(map(is_key, set(map(type, chain.from_iterable(members))))):
+    if issubclass(cls, dict) and not all(map(is_key, _kinds(list(chain.from_iterable(members))))):
         raise Unfit("has keys that can't travel")
     children = found[cls].children
     return children(members) if children is not None else ()
 
 
-def _unfit(value: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
+def _unfit(
+    value: object, path: str, above: tuple[int, ...] = (), seen: set[int] | None = None
+) -> Iterator[tuple[str, str]]:
     """Each part of a value that can't travel: its path and a sentence's end about it."""
     kind = kind_of(type(value))
+    seen = set() if seen is None else seen
     if id(value) in above:
         yield path, f"contains itself ({type(value).__name__}). Pass the parts without the way back"
+    elif id(value) in seen:
+        return
     elif len(above) > MAX_DEPTH:
         yield path[:80] + "…", f"is nested deeper than {MAX_DEPTH} levels. Flatten it, or write it to a file"
     elif kind.route == "refused":
@@ -98,13 +108,15 @@ def _unfit(value: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tuple
     elif kind.children is not None:
         yield from _unfit_key(value, path)
         for step, part in _parts(value, kind):
-            yield from _unfit(part, path + step, (*above, id(value)))
+            yield from _unfit(part, path + step, (*above, id(value)), seen)
+        seen.add(id(value))  # all of it can travel
     else:
         yield from _unfit_alone(value, path, kind)
 
 
-def _unfit_key(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    for key in value if isinstance(value, dict) else ():
+def _unfit_key(value: object, path: str) -> Iterator[tuple[str, str]]:
+    keys: list[object] = list(cast("dict[object, Any]", value)) if isinstance(value, dict) else []
+    for key in keys:
         if not is_key(type(key)):
             yield path, f"has the key {key!r} ({type(key).__name__}); keys must be text, numbers or the like"
         elif isinstance(key, str):
@@ -112,11 +124,12 @@ def _unfit_key(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _parts(value: Any, kind: Kind) -> Iterator[tuple[str, Any]]:
+    extras: dict[str, Any] | None = getattr(value, "__pydantic_extra__", None)
     if isinstance(value, dict):
-        yield from ((f"[{key!r}]", part) for key, part in value.items())
-    elif kind.fields or hasattr(value, "__pydantic_extra__"):
+        yield from ((f"[{key!r}]", part) for key, part in cast("dict[Any, Any]", value).items())
+    elif kind.fields or extras is not None:
         yield from ((f".{name}", getattr(value, name, None)) for name in kind.fields)
-        yield from ((f".{name}", part) for name, part in (getattr(value, "__pydantic_extra__", None) or {}).items())
+        yield from ((f".{name}", part) for name, part in (extras or {}).items())
     else:
         yield from ((f"[{index}]", part) for index, part in enumerate(value))
 

