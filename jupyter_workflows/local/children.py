@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 """<linux/prctl.h>; https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
+GUARD = Path(__file__).with_name("guard.py")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -34,6 +35,7 @@ class Child:
         environment: Its whole environment.
         log: Where its output goes, appended; made with mode 0600.
         directory: Its working directory.
+        guarded: Whether it needs `guard.py` where the system doesn't end it with us, because it can't notice by itself.
         pass_files: File descriptors it inherits.
     """
 
@@ -44,9 +46,16 @@ class Child:
         environment: dict[str, str],
         log: Path,
         directory: Path | None = None,
+        guarded: bool = False,
         pass_files: Sequence[int] = (),
     ) -> None:
         self.started = time.monotonic()
+        self._lifeline: IO[bytes] | None = None
+        ends: list[int] = []
+        if guarded and _libc is None:
+            *ends, ours = os.pipe()
+            self._lifeline = os.fdopen(ours, "wb")
+            arguments = [sys.executable, "-I", "-S", str(GUARD), str(ends[0]), *arguments]
         with open_log(log) as output:
             self._process = subprocess.Popen(
                 arguments,
@@ -55,9 +64,11 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=pass_files,
+                pass_fds=[*pass_files, *ends],
                 preexec_fn=_die_with_parent(os.getpid()) if _libc else None,  # noqa: PLW1509 - the supervisor has one thread
             )
+        for end in ends:
+            os.close(end)
         self.pid = self._process.pid
 
     @property
@@ -85,6 +96,10 @@ class Child:
 
     def kill(self) -> None:
         """End it now."""
+        if self._lifeline:
+            # A killed guard would leave its program behind; a closed pipe is its order to kill it.
+            self._lifeline.close()
+            return
         with suppress(ProcessLookupError):
             self._process.kill()
 

@@ -135,4 +135,5 @@ def _abandon_all() -> None:
         link._abandon()  # pyright: ignore[reportPrivateUsage]
 
 
-os.register_at_fork(after_in_child=_abandon_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

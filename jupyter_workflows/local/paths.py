@@ -137,7 +137,7 @@ def make_private_directory(path: Path) -> None:
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode):
             found = path.stat()
-        if found.st_uid != os.geteuid():
+        if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
             raise RuntimeFailed(f"{path} belongs to another user (uid {found.st_uid}). {remedy}")
         if stat.S_IMODE(found.st_mode) != PRIVATE_DIRECTORY:
             path.chmod(PRIVATE_DIRECTORY)

@@ -99,7 +99,9 @@ class TemporalServer:
         self._log_start = _size(self._log)
         # Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does.
         environment = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
-        self.child = Child(self._command(), environment=environment, log=self._log, directory=self._home.server)
+        self.child = Child(
+            self._command(), environment=environment, log=self._log, directory=self._home.server, guarded=True
+        )
         self.state = "starting"
         self._on_change()
         self._loop.call_later(POLL_SECONDS, self._probe)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -27,11 +26,18 @@ DIAL_SECONDS = 5.0
 REPORT_SECONDS = 20.0
 POLL_SECONDS = 0.01
 
+AVAILABLE = hasattr(socket, "AF_UNIX") and hasattr(os, "fork")
 Progress = Callable[[str], None]
 
 
 def reach(home: Home) -> socket.socket | None:
-    """A connection to the running supervisor of this home, if there is one."""
+    """A connection to the running supervisor of this home, if there is one.
+
+    Raises:
+        RuntimeFailed: This system has none of what the runtime is made of.
+    """
+    if not AVAILABLE:
+        raise RuntimeFailed("The embedded runtime needs Linux or macOS. Set TEMPORAL_ADDRESS to a Temporal server.")
     connection = dial(home.socket, DIAL_SECONDS)
     if connection:
         return connection
@@ -48,8 +54,6 @@ def start_supervisor(home: Home, progress: Progress, *, version: str, recover: b
     Raises:
         RuntimeFailed: It can't be started.
     """
-    if sys.platform == "win32":
-        raise RuntimeFailed("The embedded runtime needs Linux or macOS. Set TEMPORAL_ADDRESS to a Temporal server.")
     home.create()
     with _alone(home) as alone:
         if not alone:
@@ -74,6 +78,8 @@ def start_supervisor(home: Home, progress: Progress, *, version: str, recover: b
 
 def lock_owner(home: Home) -> dict[str, Any] | None:
     """Who holds the supervisor's lock; None when it is free."""
+    import fcntl
+
     try:
         with home.lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -100,6 +106,8 @@ def end_by_force(home: Home, seconds: float) -> None:
 
 @contextlib.contextmanager
 def _alone(home: Home) -> Generator[bool]:
+    import fcntl
+
     try:
         descriptor = os.open(home.start_lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
