@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 """<linux/prctl.h>; https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
 GUARD = Path(__file__).with_name("guard.py")
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+_libc: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Child:
@@ -74,7 +74,7 @@ class Child:
     @property
     def ended(self) -> bool:
         """Whether it has ended; reaps it."""
-        return self._process.poll() is not None
+        return self._exit_code() is not None
 
     @property
     def seconds(self) -> float:
@@ -84,10 +84,16 @@ class Child:
     @property
     def exit_text(self) -> str:
         """How it ended, in words."""
-        code = self._process.poll()
+        code = self._exit_code()
         if code is None:
             return "is running"
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def _exit_code(self) -> int | None:
+        code = self._process.poll()
+        if code is not None and self._lifeline:
+            self._lifeline.close()
+        return code
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -109,7 +115,7 @@ class Child:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
-        return True
+        return self.ended
 
 
 class Backoff:
