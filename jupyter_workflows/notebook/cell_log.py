@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..schema import CellLocation
+from .scopes import FunctionNode
 from .source import Cell, ParsedCell, Statement, parse_cell
 
 # How many earlier definitions of a name are kept: enough to find the one the kernel still holds.
@@ -77,6 +78,7 @@ class CellLog:
         self._deleted: dict[str, Definition] = {}
         self._stars: list[Definition] = []
         self._changes: dict[str, list[Definition]] = {}
+        self._registrations: dict[str, list[Definition]] = {}
         self._noticed: dict[str, Cell] = {}
         self.future_annotations = False
 
@@ -127,6 +129,10 @@ class CellLog:
         """The statements at the top of cells that change what a name holds, in the order they were executed."""
         return self._changes.get(name, [])
 
+    def registrations(self, name: str) -> list[Definition]:
+        """The functions that are decorated by an attribute of a name, such as `@name.register`."""
+        return self._registrations.get(name, [])
+
     def noticed_definition(self, name: str) -> CellLocation | None:
         """Where a cell that was not executed defines a name."""
         for cell in self._noticed.values():
@@ -136,10 +142,6 @@ class CellLog:
                     line = statement.node.lineno
                     return CellLocation(cell_id=cell.id, line=line, source_line=parsed.line(line))
         return None
-
-    def statements_of(self, execution: Execution) -> tuple[Statement, ...]:
-        """The statements of an execution."""
-        return execution.parsed.statements
 
     def _enter(self, statement: Statement, execution: Execution) -> None:
         for name in statement.names:
@@ -156,6 +158,12 @@ class CellLog:
             self._stars.append(Definition("*", statement, execution))
         for name in changed_names(node):
             self._changes.setdefault(name, []).append(Definition(name, statement, execution))
+        if isinstance(node, FunctionNode):
+            for decorator in node.decorator_list:
+                made_by = decorator.func if isinstance(decorator, ast.Call) else decorator
+                name = root_name(made_by) if isinstance(made_by, ast.Attribute) else None
+                if name:
+                    self._registrations.setdefault(name, []).append(Definition(node.name, statement, execution))
 
     def _forget(self, execution: Execution) -> None:
         for statement in execution.parsed.statements:

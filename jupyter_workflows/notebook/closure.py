@@ -188,8 +188,8 @@ def promote(gathering: Gathering, roles: Roles) -> None:
 
 def plain(kind: str, item: Item) -> str:
     """The decorator that makes the step it is in the notebook, where a magic made it one."""
-    named = isinstance(item.live, Workflow) and item.live.name != item.name
-    return f"{kind}(name={json.dumps(item.live.name)})" if named and isinstance(item.live, Workflow) else kind
+    name = str(getattr(item.live, "name", item.name)) if isinstance(item.live, Workflow) else item.name
+    return f"{kind}(name={json.dumps(name)})" if name != item.name else kind
 
 
 def spelled(decorator: str, gathering: Gathering) -> tuple[str, tuple[str, ...]]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from ..schema import CellLocation
 from . import diagnostics as rules
 from .bindings import Builtin, Defined, Imported, LiveValue, Missing, Names
 from .captured import capture
-from .cell_log import CellLog
+from .cell_log import CellLog, Definition
 from .constants import Constants, Refusal, is_value
 from .determinism import findings as determinism_findings
 from .determinism import state_changes
 from .diagnostics import Findings
 from .effects import dotted
 from .items import CapturedValue, Item
+from .live import compiled, function_nodes, function_of, same_code
 from .scopes import FunctionNode, Reference, references
 from .workflow_code import FunctionCode
 
@@ -146,6 +148,32 @@ class Gathering:
         for name in item.names:
             self.items.setdefault(name, item)
         self._waiting.append(item)
+        if item.function is not None and hasattr(item.live, "registry"):
+            self._registrations(item)
+
+    def _registrations(self, item: Item) -> None:
+        """The implementations of a `functools.singledispatch` function, which no name leads to."""
+        registry: object = getattr(item.live, "registry", None)
+        live = list(cast("Mapping[type, object]", registry).values()) if isinstance(registry, Mapping) else []
+        latest_first = reversed(self.cells.registrations(item.name))
+        known = [(found, node) for found in latest_first for node in function_nodes(found.statement.node, found.name)]
+        own = function_of(item.live)
+        for implementation in dict.fromkeys(live):
+            function = function_of(implementation)
+            if function is None or function is own:
+                continue
+            match = next(((d, n) for d, n in known if same_code(compiled(n), function.__code__)), None)
+            if match is None:
+                self.findings.add(rules.RUN_TIME_CODE, item.location, name=f"an implementation of {item.name}")
+                continue
+            self._register(item, implementation, *match)
+
+    def _register(self, item: Item, live: object, definition: Definition, node: FunctionNode) -> None:
+        # No name of Python's has a colon: nothing but the function itself leads to its implementations.
+        key = f"{item.name}:{definition.statement.text}"
+        if key not in self.items:
+            self._enter(Item((key,), "helper", definition.statement.text, definition, live, node))
+            item.reads = [*item.reads, Reference(key, key, node.lineno, 1, eager=False, annotation=False)]
 
     def _magics(self, item: Item) -> None:
         """Magics inside a definition need a kernel."""

@@ -53,9 +53,10 @@ class LocalModules:
         return self._files[name]
 
     def _find(self, name: str) -> ModuleFile | None:
-        if not name or name.partition(".")[0] in sys.stdlib_module_names:
-            return None
         root = name.partition(".")[0]
+        # A notebook in a checkout of this package must not carry a copy of it: a worker would not know its definitions.
+        if not name or root in sys.stdlib_module_names or root == __name__.partition(".")[0]:
+            return None
         loaded = sys.modules.get(root)
         origin = getattr(loaded, "__file__", None)
         directory = self.directory

@@ -12,7 +12,7 @@ import types
 import typing
 from collections import abc
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from pydantic import (
     BaseModel,
@@ -79,7 +79,7 @@ def travels(kind: type) -> bool:
     if any(kind is staying or (staying is not typing.IO and issubclass(kind, staying)) for staying in STAYING):
         return False
     try:
-        TypeAdapter[object](kind)
+        TypeAdapter(cast("type[object]", kind))
     except PydanticSchemaGenerationError:
         return False
     except PydanticUserError:

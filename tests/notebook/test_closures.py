@@ -158,6 +158,35 @@ async def flow(n: int) -> int:
 """,
         6,
     ),
+    "implementations by type": (
+        """
+import functools
+STEP = 2
+@functools.singledispatch
+def size(value):
+    return 0
+# ---
+@size.register
+def _(value: int):
+    return value + STEP
+@size.register(str)
+def _(value):
+    return -1
+# ---
+@size.register(str)
+def _(value):
+    return len(value)
+# ---
+def twice(value):
+    return size(value) * 2
+async def load(n: int) -> int:
+    return size(n)
+@workflow
+async def flow(n: int) -> list:
+    return [size(n), size("abcd"), size(None), twice(n), await load(n)]
+""",
+        [5, 4, 0, 10, 5],
+    ),
     "nested helpers": (
         """
 @workflow

@@ -140,3 +140,10 @@ def test_module_of_the_same_name_that_is_installed_stays_outside(notebook):
     notebook.run("import json, pydantic")
     notebook.run(WORKFLOW.format(expression="len(json.dumps(n)) + len(pydantic.__name__)"))
     assert notebook.bundle().manifest.local_modules == {}
+
+
+def test_package_itself_stays_outside_in_a_checkout_of_it(notebook):
+    notebook.directory = Path(__file__).parents[2]
+    notebook.run("from jupyter_workflows import sleep, timeout")
+    notebook.run(WORKFLOW.format(expression="await sleep(timeout(seconds=n)) or n"))
+    assert notebook.bundle().manifest.local_modules == {}
