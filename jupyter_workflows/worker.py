@@ -61,7 +61,23 @@ def load_bundle(path: Path) -> LoadedBundle:
     for name in MODULES:
         if name in bundle.source_lines:
             collect(bundle, import_module(bundle, f"{manifest.package}.{name}"))
+    check_whole(bundle)
     return bundle
+
+
+def check_whole(bundle: LoadedBundle) -> None:
+    """Refuses a bundle some of whose activities or workflows were not found: runs would wait for them without end.
+
+    Raises:
+        WorkerUnavailable: Names what is missing.
+    """
+    activities = {activity.name for activity in bundle.manifest.activities} - bundle.activities.keys()
+    workflows = {workflow.name for workflow in bundle.manifest.workflows} - bundle.workflows.keys()
+    if missing := ", ".join(sorted(activities | workflows)):
+        raise WorkerUnavailable(
+            f"bundle {bundle.manifest.package} does not define {missing}, which its manifest names: "
+            "run the %%workflow cell again"
+        )
 
 
 def import_module(bundle: LoadedBundle, name: str) -> ModuleType:
