@@ -33,7 +33,7 @@ class Found:
 
 
 def processes_of(home: Path) -> list[Found]:
-    """All processes but this one whose command line or environment names the home."""
+    """All processes but this one that name the home in command line or environment, or work in it."""
     found: list[Found] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -69,4 +69,7 @@ def gone(home: Path, seconds: float, *, but: frozenset[str] = frozenset()) -> li
 
 
 def _lives_in(process: psutil.Process, home: Path) -> bool:
-    return process.environ().get(HOME_VARIABLE) == str(home)
+    if process.environ().get(HOME_VARIABLE) == str(home):
+        return True
+    where = Path(process.cwd())
+    return where == home or home in where.parents

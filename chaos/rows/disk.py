@@ -66,10 +66,7 @@ def full(stage: Stage, kernel: Kernel, disk: Path, seconds: float, outcome: Outc
     """Fill the disk under 20 runs, for a while; seconds until all of them have ended after there is space."""
     runs = [stage.start(kernel, stage.random.randint(3, 6)) for _ in range(RUNS)]
     ballast = disk / "ballast"
-    with ballast.open("wb") as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-            file.flush()
+    fill_up(ballast)
     until = time.monotonic() + seconds
     refused(kernel, "pipeline.options(id='too-much').start([0.1])", outcome, "full", str(disk))
     while time.monotonic() < until:
@@ -85,11 +82,10 @@ def full(stage: Stage, kernel: Kernel, disk: Path, seconds: float, outcome: Outc
 
 
 def fill_up(ballast: Path) -> None:
-    """Take what has become free since."""
-    with suppress(OSError), ballast.open("ab") as file:
-        while True:
-            file.write(bytes(4096))
-            file.flush()
+    """Take all that is free."""
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
 
 
 def refused(kernel: Kernel, cell: str, outcome: Outcome, *words: str) -> None:
@@ -110,6 +106,7 @@ def read_only(stage: Stage, disk: Path, outcome: Outcome) -> Kernel:
     run = stage.start_gated(stage.kernels[-1])
     kill(*[found.pid for found in processes_of(stage.home.data)])
     stage.close_kernels()
+    gone(stage.home.data, 5.0)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     kernel = stage.kernel()
     refused(kernel, "pipeline.options(id='on-read-only').start([0.1])", outcome, str(disk))
