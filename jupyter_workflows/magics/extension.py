@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import sys
 import threading
@@ -20,6 +21,7 @@ from IPython.core.magic import no_var_expand
 from ..authoring import Workflow
 from ..authoring.launch import set_launcher
 from ..commands.parser import build_parser
+from ..runs.viewing import set_viewer
 from . import cells
 from .completion import Matcher
 from .options import PARSERS, PROGRAM, help_text
@@ -96,6 +98,8 @@ class Extension:
         cells.handle("finish", self.finish)
         cells.handle("help", show_help)
         self.register_magics()
+        if getattr(shell, "kernel", None) is not None:
+            set_viewer(view_live)
         if getattr(shell, "Completer", None) is not None:
             shell.Completer.custom_matchers.append(self.matcher)
         if not os.environ.get(DEBUG_VARIABLE):
@@ -151,6 +155,7 @@ class Extension:
         for magic in PARSERS:
             shell.magics_manager.magics["cell"].pop(magic, None)
         set_launcher(None)
+        set_viewer(None)
         if f"{PACKAGE}.session" in sys.modules:
             from ..session import use
 
@@ -166,6 +171,15 @@ def show_help(magic: str) -> None:
     display(HelpText(help_text(PARSERS[magic]())))
 
 
+def view_live(shown: object) -> bool:
+    """Displays a run, a list of runs or the inbox live; whether it could. Widgets are imported at the first display."""
+    try:
+        from ..widgets.viewer import view
+    except ImportError:
+        return False
+    return view(shown)
+
+
 def notebook_path(shell: Any) -> str | None:
     """The path of the notebook, where the front end tells it."""
     # jupyter_server sets the first, VS Code the second.
@@ -179,3 +193,5 @@ def warm(session_of: Callable[[], Session]) -> None:
         if session.settings is None:
             session.runtime().prepare(session.host_spec())
         session.client()
+        # The first display need not wait for it.
+        importlib.import_module("..widgets.viewer", __package__)

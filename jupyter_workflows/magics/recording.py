@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,15 @@ class Recorder:
             noted.failed_line = self.failed_line(result.error_in_exec)
         if self.cells and noted.execution and noted.failed_line is not None:
             self.cells.fail(noted.execution, noted.failed_line)
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Lets a cell that is run by a program be noted as a cell of its own."""
+        outer, self._local.stack = self.stack, []
+        try:
+            yield
+        finally:
+            self._local.stack = outer
 
     def complete(self) -> None:
         """Notes that the body of the current cell has run to its end."""

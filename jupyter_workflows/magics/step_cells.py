@@ -68,7 +68,8 @@ class StepCells:
         if not body.strip():
             what = "an `async def`" if magic == "workflow" else "functions"
             raise AuthoringError(f"the cell has nothing below %%{magic}: write {what} there", code="JW440")
-        result = self.shell.run_cell(f"%%{magic} {line}\n{body}", store_history=False)
+        with self.recorder.apart():
+            result = self.shell.run_cell(f"%%{magic} {line}\n{body}", store_history=False)
         result.raise_error()
 
     def defined(self, names: list[str]) -> dict[str, Any]:
