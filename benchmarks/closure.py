@@ -97,9 +97,9 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     with tempfile.TemporaryDirectory() as directory:
         notebook = Notebook(Path(directory))
-        for id, source in [("head", HEAD), *((f"step-{i}", STEP.format(i=i, k=i)) for i in range(FUNCTIONS))]:
+        for name, source in [("head", HEAD), *((f"step-{i}", STEP.format(i=i, k=i)) for i in range(FUNCTIONS))]:
             notebook.execute(source)
-            notebook.record(id, source)
+            notebook.record(name, source)
         first = notebook.round(0)
         warm = [notebook.round(number) for number in range(1, rounds + 1)]
     print(f"first: {first[0] * 1e3:.0f} ms ({first[1] * 1e3:.0f} ms of processor)")

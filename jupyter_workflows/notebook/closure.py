@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from .. import authoring
 from ..authoring import Activity, Workflow
@@ -188,7 +189,7 @@ def promote(gathering: Gathering, roles: Roles) -> None:
 
 def plain(kind: str, item: Item) -> str:
     """The decorator that makes the step it is in the notebook, where a magic made it one."""
-    name = str(getattr(item.live, "name", item.name)) if isinstance(item.live, Workflow) else item.name
+    name = cast("Workflow[..., object]", item.live).name if isinstance(item.live, Workflow) else item.name
     return f"{kind}(name={json.dumps(name)})" if name != item.name else kind
 
 
