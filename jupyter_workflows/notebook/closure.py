@@ -189,7 +189,7 @@ def promote(gathering: Gathering, roles: Roles) -> None:
 
 def plain(kind: str, item: Item) -> str:
     """The decorator that makes the step it is in the notebook, where a magic made it one."""
-    name = cast("Workflow[..., object]", item.live).name if isinstance(item.live, Workflow) else item.name
+    name = cast("Workflow[..., object]", item.live).name if isinstance(item.live, Workflow) else item.name  # pyright: ignore[reportUnknownMemberType]
     return f"{kind}(name={json.dumps(name)})" if name != item.name else kind
 
 
