@@ -156,7 +156,7 @@ def _is_leaf_annotation(annotation: Any) -> bool:
     return get_origin(annotation) is typing.Annotated and _is_leaf_annotation(get_args(annotation)[0])
 
 
-_values: Callable[[Any], Iterable[Any]] = dict[Any, Any].values
+_values = cast("Callable[[Any], Iterable[Any]]", dict.values)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _values_of(mappings: Iterable[Any]) -> Iterable[Any]:

@@ -35,7 +35,7 @@ JSON = b"json/plain"
 MULTIPART = b"multipart/json"
 NULL = b"binary/null"
 BYTES = b"binary/plain"
-_HOLE = "$part"
+_HOLES = ("$part", *(f"$part{number}" for number in range(2, 100)))
 _MAX_BYTES = 1 << 30  # a protobuf message ends at 2 GiB
 
 _ANY = SchemaSerializer(any_schema())
@@ -139,16 +139,18 @@ def _encode(value: Any) -> Payload:
         return Payload(metadata={"encoding": BYTES}, data=bytes(value))
     if route == "tabular":
         return tables.encode(value)
+    if route == "leaf":
+        return Payload(metadata={"encoding": JSON}, data=to_json(value))
     if survey(value).needs_rewriting:
         value = _rewrite(_ANY.to_python(value))
-    for hole in (_HOLE, *(f"{_HOLE}{number}" for number in range(2, 100))):
+    for hole in _HOLES:
         parts: list[Payload] = []
         data = to_json(value, fallback=_filler(parts, hole))
         if not parts:
             return Payload(metadata={"encoding": JSON}, data=data)
         if data.count(f'"{hole}":'.encode()) == len(parts):  # else the user's own data has such a key
             return _multipart(data, parts, hole)
-    raise Unfit(f"has every key from {_HOLE} to {_HOLE}99. Rename one")
+    raise Unfit(f"has every key from {_HOLES[0]} to {_HOLES[-1]}. Rename one")
 
 
 def _filler(parts: list[Payload], hole: str) -> Callable[[Any], Any]:
