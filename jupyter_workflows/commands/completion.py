@@ -128,11 +128,13 @@ class Place:
 def place_of(parser: argparse.ArgumentParser, words: list[str]) -> Place:
     """What is wanted after these words."""
     groups = next((action for action in parser._actions if isinstance(action, argparse._SubParsersAction)), None)  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
+    if groups is None:
+        return place_in(parser, words)
     for index, word in enumerate(words):
-        if groups is not None and not word.startswith("-"):
+        if not word.startswith("-"):
             chosen = groups.choices.get(word)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
             return place_in(chosen, words[index + 1 :]) if chosen else Place(parser)  # pyright: ignore[reportUnknownArgumentType]
-    return Place(parser, subcommand=groups is not None, used=frozenset(words))
+    return Place(parser, subcommand=True, used=frozenset(words))
 
 
 def place_in(parser: argparse.ArgumentParser, words: list[str]) -> Place:
