@@ -90,3 +90,19 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 def test_links_of_the_page_lead_somewhere(page: Path):
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def linked_pages(page: Path) -> set[Path]:
+    """The pages that a page links to."""
+    targets = (page.parent / target for target in LINK.findall(page.read_text(encoding="utf-8")))
+    return {target.resolve() for target in targets if target.suffix == ".md" and target.exists()}
+
+
+def test_every_page_is_reached_from_the_readme():
+    reached, todo = set(), {ROOT / "README.md"}
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        todo |= linked_pages(page) - reached
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "decisions"}
+    assert {str(page.relative_to(ROOT)) for page in pages - reached} == set()
