@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 it can't be done, or the run shown has failed; 2 the comma
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .commands.parser import HelpShown, build_parser, parse
-from .errors import CommandError, JupyterWorkflowsError
+from .errors import AuthoringError, ClosureError, CommandError, JupyterWorkflowsError
 
 if TYPE_CHECKING:
     from .commands.outcomes import Outcome
@@ -37,19 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return carry_out(words)
     except HelpShown as shown:
         return answer(shown.text)
-    except CommandError as error:
-        return complain(str(error), MISUSED, words)
     except JupyterWorkflowsError as error:
-        return complain(str(error), FAILED, words)
+        return complain(error, MISUSED if isinstance(error, CommandError) else FAILED, words)
     except KeyboardInterrupt:
-        return complain("interrupted; runs go on without this terminal", INTERRUPTED, words)
+        return complain(CommandError("interrupted; runs go on without this terminal"), INTERRUPTED, words)
     except BrokenPipeError:
         return hang_up()
     except Exception as error:
         if "--debug" in words:
             raise
-        problem = f"an error of jupyter-workflows itself: {type(error).__name__}: {error}"
-        return complain(f"{problem}; --debug shows where", FAILED, words)
+        problem = f"an error of jupyter-workflows itself: {type(error).__name__}: {error}; --debug shows where"
+        return complain(JupyterWorkflowsError(problem), FAILED, words)
 
 
 def carry_out(words: list[str]) -> int:
@@ -114,16 +113,24 @@ def answer(text: str) -> int:
     return DONE
 
 
-def complain(message: str, code: int, words: Sequence[str]) -> int:
+def complain(error: JupyterWorkflowsError, code: int, words: Sequence[str]) -> int:
     """Says on standard error what went wrong; as JSON where JSON was asked for."""
-    import json
-
-    text = json.dumps({"error": message}, ensure_ascii=False) if "--json" in words else f"{PROGRAM}: {message}"
+    text = json.dumps({"error": described(error)}) if "--json" in words else f"{PROGRAM}: {error}"
     try:
         sys.stderr.write(f"{text}\n")
     except UnicodeEncodeError:
         sys.stderr.write(f"{ascii(text)[1:-1]}\n")
     return code
+
+
+def described(error: JupyterWorkflowsError) -> dict[str, Any]:
+    """An error for scripts: its class, its message, and where it has them its code and diagnostics."""
+    found: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+    if isinstance(error, AuthoringError):
+        found["code"] = error.code
+    if isinstance(error, ClosureError):
+        found["diagnostics"] = [diagnostic.model_dump(mode="json") for diagnostic in error.diagnostics]
+    return found
 
 
 def hang_up() -> int:
