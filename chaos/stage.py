@@ -249,10 +249,10 @@ class Stage:
 
     # The end ---------------------------------------------------------------------------------------------------------
 
-    def conclude(self, outcome: Outcome, *, seconds: float = 60.0) -> None:
+    def conclude(self, outcome: Outcome, *, seconds: float = 60.0, outage: bool = False) -> None:
         """All acknowledged runs end well; hosts go when nobody needs them; `down` leaves nothing."""
         known = self.wait_for_ends(seconds)
-        judge(outcome, known, self.results, self.log.read())
+        judge(outcome, known, self.results, self.log.read(), outage=outage)
         self.close_kernels()
         stays = frozenset({"supervisor", "server"})
         with contextlib.suppress(TookTooLong):

@@ -19,6 +19,7 @@ class Outcome:
         count: How many faults were thrown.
         lost: Acknowledged runs that are unknown, failed, or have a wrong result.
         repeated: Completed steps that ran again.
+        unrecorded: Steps that did their effect while nothing could be recorded, and ran again.
         recoveries: Seconds from each fault until all it hit went on.
         orphans: Processes that were left.
         problems: What broke a promise, in words; a row without problems has passed.
@@ -28,6 +29,7 @@ class Outcome:
     count: int = 0
     lost: int = 0
     repeated: int = 0
+    unrecorded: int = 0
     recoveries: list[float] = field(default_factory=list[float])
     orphans: int = 0
     problems: list[str] = field(default_factory=list[str])
@@ -44,7 +46,9 @@ class Outcome:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def judge(outcome: Outcome, known: Mapping[str, Told | None], results: Mapping[str, Any], log: list[Entry]) -> None:
+def judge(
+    outcome: Outcome, known: Mapping[str, Told | None], results: Mapping[str, Any], log: list[Entry], *, outage: bool
+) -> None:
     """Compare runs that must have ended well with their histories and the effect log.
 
     Args:
@@ -52,6 +56,8 @@ def judge(outcome: Outcome, known: Mapping[str, Told | None], results: Mapping[s
         known: What history tells of each acknowledged run.
         results: What each of them must give.
         log: The effect log.
+        outage: Whether the server could record nothing for longer than a step may be silent. Then a step that was done
+            but not recorded runs again, and is counted by itself.
     """
     effects = Counter(entry.key for entry in log if entry.what == "effect")
     for run, result in results.items():
@@ -65,7 +71,12 @@ def judge(outcome: Outcome, known: Mapping[str, Told | None], results: Mapping[s
                 for entry in log
                 if entry.key == (run, step) and entry.what == "start" and (entry.attempt > attempt or entry.at > at)
             ]
-            if again or effects[run, step] != 1:
+            earlier = {entry.attempt for entry in log if entry.key == (run, step) and entry.what == "effect"} - {
+                attempt
+            }
+            if outage and earlier and not again:
+                outcome.unrecorded += 1
+            elif again or effects[run, step] != 1:
                 outcome.repeated += 1
                 outcome.problems.append(
                     f"step {step} of {run}: completed by attempt {attempt}, {effects[run, step]} effects, "

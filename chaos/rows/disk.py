@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from jupyter_workflows.errors import RuntimeFailed
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
@@ -44,7 +46,8 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
         else:
             cut_log(stage, outcome)
     check_database(stage, outcome)
-    stage.conclude(outcome)
+    stage.conclude(outcome, outage=True)
+    outcome.notes.append(f"{outcome.unrecorded} steps were done while nothing could be recorded, and ran again")
 
 
 def small_disk(stage: Stage) -> Path:
@@ -106,15 +109,37 @@ def read_only(stage: Stage, disk: Path, outcome: Outcome) -> Kernel:
     run = stage.start_gated(stage.kernels[-1])
     kill(*[found.pid for found in processes_of(stage.home.data)])
     stage.close_kernels()
-    gone(stage.home.data, 5.0)
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    outcome.demand(not gone(stage.home.data, 10.0), "something survived kill -9")
+    remount(disk, "ro")
     kernel = stage.kernel()
     refused(kernel, "pipeline.options(id='on-read-only').start([0.1])", outcome, str(disk))
-    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    remount(disk, "rw")
     kernel.run(f"get_run({run!r}).approve(reviewer='ada')")
     answers = kernel.value(f"get_run({run!r}).result(timeout=30)")
     outcome.demand(answers == ["human_approval-1 True ada"], f"{run} answered {answers}")
     return kernel
+
+
+def remount(disk: Path, mode: str) -> None:
+    """Change whether the disk can be written; takes a moment after the last writer has died."""
+    for _ in range(50):
+        command = ["mount", "-o", f"remount,{mode}", str(disk)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return
+        time.sleep(0.2)
+    raise OSError(f"{done.stderr.strip()}; held by {holders(disk)}")
+
+
+def holders(disk: Path) -> list[str]:
+    """Which processes have files of the disk open."""
+    found: list[str] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            links = Path(f"/proc/{process.pid}/fd").iterdir()
+            if any(str(link.readlink()).startswith(str(disk)) for link in links):
+                found.append(f"{process.pid} {process.name()}")
+    return found
 
 
 def cut_log(stage: Stage, outcome: Outcome) -> None:
