@@ -22,6 +22,7 @@ from .history import Closing
 from .reading import RunReader, Snapshot
 from .text import doing, run_text, status_words
 from .untrusted import one_line
+from .viewing import Viewable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def seconds_of(timeout: float | timedelta | None) -> float | None:
     return seconds
 
 
-class Run(Generic[T]):
+class Run(Viewable, Generic[T]):
     """One workflow execution; `await run` gives its result.
 
     The handle holds no state of the run: every question is put to Temporal, so a handle made anew after a
@@ -361,7 +362,7 @@ class Run(Generic[T]):
                 run = await self.reader.run()
             else:
                 return
-        raise JupyterWorkflowsError(f"run {self.id} is {status_words(run.status)} already: there is nothing to {verb}")
+        raise JupyterWorkflowsError(f"run {self.id} has ended ({status_words(run.status)}): there is nothing to {verb}")
 
     def temporal_handle(self) -> WorkflowHandle[Any, Any]:
         """Temporal's handle of the execution reached."""
@@ -387,7 +388,7 @@ class Run(Generic[T]):
         try:
             snapshot = loop_thread().run(self.reader.snapshot(), timeout=LOOK_SECONDS)
         except (JupyterWorkflowsError, builtins.TimeoutError) as error:
-            return {"text/plain": f"{self!r}: {error or 'the server does not answer'}", RUN_MIME: ids}
+            return {"text/plain": f"{self!r}: {str(error) or 'the server does not answer'}", RUN_MIME: ids}
         ids["run_id"] = snapshot.run.run_id
         return {"text/plain": run_text(snapshot), "text/html": render_run(snapshot), RUN_MIME: ids}
 
