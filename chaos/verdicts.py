@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class Outcome:
     def percentile(self, share: float) -> float | None:
         """A percentile of the recoveries, by the nearest rank."""
         ordered = sorted(self.recoveries)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def judge(

@@ -65,5 +65,5 @@ def test_effect_that_could_not_be_recorded_is_counted_by_itself_in_an_outage():
 
 def test_percentile_is_the_nearest_rank():
     outcome = Outcome(recoveries=[float(number) for number in range(1, 21)])
-    assert (outcome.percentile(0.5), outcome.percentile(0.95)) == (11.0, 20.0)
+    assert (outcome.percentile(0.5), outcome.percentile(0.95)) == (10.0, 19.0)
     assert Outcome().percentile(0.5) is None
