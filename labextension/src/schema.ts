@@ -2,6 +2,129 @@
  * A value of type `unknown` came from a workflow and is hostile wherever it is shown. */
 
 /**
+ * The answer to one request.
+ */
+export interface Answer {
+  type: "answer";
+  request: number;
+  /**
+   * Why it was refused, as a sentence
+   */
+  error: string | null;
+  details: StepDetails | null;
+  approval: ShownApproval | null;
+  /**
+   * The run that was started or opened
+   */
+  topic: string | null;
+}
+/**
+ * A step in full; its values as bounded text.
+ */
+export interface StepDetails {
+  step: Step;
+  input: ShownValue | null;
+  output: ShownValue | null;
+  heartbeat: ShownValue | null;
+}
+/**
+ * One activity, approval, timer or child run in a run.
+ */
+export interface Step {
+  /**
+   * Stable in the run: `<name>-<n>`
+   */
+  id: string;
+  name: string;
+  kind: "activity" | "approval" | "timer" | "child" | "signal";
+  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
+  attempts: Attempt[];
+  scheduled_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * When a timer fires, an approval ends or a retry starts
+   */
+  due_at: string | null;
+  input: unknown;
+  output: unknown;
+  failure: Failure | null;
+  /**
+   * What the step last reported
+   */
+  heartbeat: unknown;
+  summary: string | null;
+  /**
+   * Where the step's function is defined
+   */
+  location: CellLocation | null;
+  approval: Approval | null;
+  /**
+   * Workflow id of the child run
+   */
+  child_run: string | null;
+}
+/**
+ * One try of a step.
+ */
+export interface Attempt {
+  number: number;
+  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * Identity of the worker that ran it
+   */
+  worker: string | null;
+  failure: Failure | null;
+}
+/**
+ * Why a step or a run failed, outermost first; `cause` leads to the root.
+ */
+export interface Failure {
+  /**
+   * Class name of the exception
+   */
+  type: string;
+  message: string;
+  /**
+   * Id of the step that failed
+   */
+  step: string | null;
+  attempts: number | null;
+  location: CellLocation | null;
+  /**
+   * The user's frames only, as text
+   */
+  traceback: string | null;
+  cause: Failure | null;
+}
+/**
+ * A place in the notebook: a cell as the user knows it, and a line of it.
+ */
+export interface CellLocation {
+  /**
+   * The notebook's own id of the cell
+   */
+  cell_id: string;
+  /**
+   * The cell's execution count, as in `In [7]`
+   */
+  cell_number: number | null;
+  /**
+   * Line in the cell, the first is 1
+   */
+  line: number;
+  /**
+   * Column in the line, the first is 1
+   */
+  column: number | null;
+  /**
+   * The text of the line
+   */
+  source_line: string | null;
+}
+/**
  * A question to a person inside a run, and its answer once there is one.
  */
 export interface Approval {
@@ -52,64 +175,86 @@ export interface Edit {
   after: unknown;
 }
 /**
- * A place in the notebook: a cell as the user knows it, and a line of it.
+ * A value as text, cut where it is long.
  */
-export interface CellLocation {
+export interface ShownValue {
+  text: string;
+  kind: "json" | "text";
   /**
-   * The notebook's own id of the cell
+   * Whether nothing was cut
    */
-  cell_id: string;
-  /**
-   * The cell's execution count, as in `In [7]`
-   */
-  cell_number: number | null;
-  /**
-   * Line in the cell, the first is 1
-   */
-  line: number;
-  /**
-   * Column in the line, the first is 1
-   */
-  column: number | null;
-  /**
-   * The text of the line
-   */
-  source_line: string | null;
+  whole: boolean;
 }
 /**
- * One try of a step.
+ * An approval; without its editable value and edits where these are too large to show.
  */
-export interface Attempt {
-  number: number;
-  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
-  started_at: string | null;
-  finished_at: string | null;
-  /**
-   * Identity of the worker that ran it
-   */
-  worker: string | null;
-  failure: Failure | null;
+export interface ShownApproval {
+  approval: Approval;
+  whole: boolean;
 }
 /**
- * Why a step or a run failed, outermost first; `cause` leads to the root.
+ * Asks a run to end itself.
  */
-export interface Failure {
+export interface AskCancel {
+  type: "cancel";
+  request: number;
+  topic: string;
+}
+/**
+ * Approves or rejects.
+ */
+export interface AskDecision {
+  type: "decide";
+  request: number;
+  topic: string;
+  approval: string;
+  workflow_id: string | null;
+  run_id: string | null;
   /**
-   * Class name of the exception
+   * Of what the reviewer was shown
    */
-  type: string;
-  message: string;
+  content_hash: string;
+  verdict: "approve" | "reject";
   /**
-   * Id of the step that failed
+   * Who decides, where a host takes a person's word for it
    */
-  step: string | null;
-  attempts: number | null;
-  location: CellLocation | null;
-  /**
-   * The user's frames only, as text
-   */
-  traceback: string | null;
-  cause: Failure | null;
+  reviewer: string | null;
+  comment: string | null;
+  form: {
+    [k: string]: unknown;
+  } | null;
+  value: unknown;
+  edited: boolean;
+}
+/**
+ * Asks for a step in full.
+ */
+export interface AskDetails {
+  type: "details";
+  request: number;
+  topic: string;
+  step: string;
+}
+/**
+ * Opens a run of a list.
+ */
+export interface AskOpen {
+  type: "open";
+  request: number;
+  topic: string;
+  workflow_id: string;
+  run_id: string;
+}
+/**
+ * Starts a workflow.
+ */
+export interface AskStart {
+  type: "start";
+  request: number;
+  topic: string;
+  arguments: {
+    [k: string]: unknown;
+  };
 }
 /**
  * An activity of a bundle.
@@ -195,6 +340,30 @@ export interface Diagnostic {
   location: CellLocation | null;
 }
 /**
+ * Asks for a snapshot, unless the view is up to date.
+ */
+export interface Follow {
+  type: "follow";
+  topic: string;
+  /**
+   * Number of the last message seen
+   */
+  have: number;
+}
+/**
+ * The approvals that wait.
+ */
+export interface InboxState {
+  type: "inbox";
+  topic: string;
+  number: number;
+  approvals: ShownApproval[];
+  /**
+   * Who decides here
+   */
+  reviewer: string;
+}
+/**
  * `manifest.json` of a bundle.
  */
 export interface Manifest {
@@ -251,6 +420,14 @@ export interface Segment {
   cell_line: number;
 }
 /**
+ * The host lives; `number` is that of the topic's last message.
+ */
+export interface Pulse {
+  type: "pulse";
+  topic: string;
+  number: number;
+}
+/**
  * One workflow execution, as a list shows it.
  */
 export interface Run {
@@ -273,39 +450,122 @@ export interface Run {
   history_events: number | null;
 }
 /**
- * One activity, approval, timer or child run in a run.
+ * What changed; buffers: the changed steps, their earlier attempts, their indexes.
  */
-export interface Step {
+export interface RunChange {
+  type: "change";
+  topic: string;
+  number: number;
+  at: string;
+  head: RunHead | null;
   /**
-   * Stable in the run: `<name>-<n>`
+   * Names that are new
    */
-  id: string;
-  name: string;
-  kind: "activity" | "approval" | "timer" | "child" | "signal";
-  status: "scheduled" | "running" | "retrying" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled";
-  attempts: Attempt[];
-  scheduled_at: string;
-  started_at: string | null;
-  finished_at: string | null;
+  names: StepName[];
   /**
-   * When a timer fires, an approval ends or a retry starts
+   * How many steps there are now
    */
-  due_at: string | null;
-  input: unknown;
-  output: unknown;
+  steps: number;
+  ids: {
+    [k: string]: string;
+  };
+  /**
+   * Approvals that are new or were decided
+   */
+  approvals: ShownApproval[];
+}
+/**
+ * A run without its steps.
+ */
+export interface RunHead {
+  run: Run;
+  /**
+   * A short look at each argument
+   */
+  arguments: string[];
+  result: ShownValue | null;
   failure: Failure | null;
+  reason: string;
+  stuck: Failure | null;
   /**
-   * What the step last reported
+   * Who decides here
    */
-  heartbeat: unknown;
-  summary: string | null;
-  /**
-   * Where the step's function is defined
-   */
+  reviewer: string;
+}
+/**
+ * A name that steps share, and where its function is defined.
+ */
+export interface StepName {
+  name: string;
   location: CellLocation | null;
-  approval: Approval | null;
+}
+/**
+ * A run as a whole; buffers: all steps, their earlier attempts.
+ */
+export interface RunSnapshot {
+  type: "snapshot";
+  topic: string;
+  number: number;
   /**
-   * Workflow id of the child run
+   * The host's clock
    */
-  child_run: string | null;
+  at: string;
+  head: RunHead;
+  names: StepName[];
+  steps: number;
+  /**
+   * Ids of steps that are not `<name>-<n>`, by index
+   */
+  ids: {
+    [k: string]: string;
+  };
+  approvals: ShownApproval[];
+}
+/**
+ * A list of runs.
+ */
+export interface RunsState {
+  type: "runs";
+  topic: string;
+  number: number;
+  runs: Run[];
+}
+/**
+ * A piece of the text that a step writes.
+ */
+export interface Tokens {
+  type: "tokens";
+  topic: string;
+  number: number;
+  step: string;
+  attempt: number;
+  /**
+   * Characters of this attempt's text before this piece
+   */
+  offset: number;
+  text: string;
+  done: boolean;
+}
+/**
+ * The topic can't be followed for now, or no longer.
+ */
+export interface Trouble {
+  type: "trouble";
+  topic: string;
+  number: number;
+  message: string;
+  final: boolean;
+}
+/**
+ * A workflow as its card shows it.
+ */
+export interface WorkflowState {
+  type: "workflow";
+  topic: string;
+  number: number;
+  workflow: BundledWorkflow;
+  activities: BundledActivity[];
+  diagnostics: Diagnostic[];
+  digest: string;
+  runs: Run[];
 }

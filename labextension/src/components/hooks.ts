@@ -1,0 +1,47 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+
+/** Renders the component anew whenever the source says that it changed. */
+export function useChanges(source: { subscribe(listener: () => void): () => void }): void {
+  const [, renew] = useState(0);
+  useEffect(() => source.subscribe(() => renew(number => number + 1)), [source]);
+}
+
+/** The time, renewed every so many milliseconds. */
+export function useNow(everyMs: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+let used = 0;
+
+/** An id that is unique on the page, for labels. */
+export function useUnique(prefix: string): string {
+  const id = useRef("");
+  if (!id.current) id.current = `jwl-${prefix}-${++used}`;
+  return id.current;
+}
+
+/** What an action does: nothing yet, at work, or refused with a reason. */
+export interface Doing {
+  busy: boolean;
+  error: string | null;
+}
+
+/** An action that may be refused, with what it is doing. */
+export function useAction(): [Doing, (action: () => Promise<unknown>) => Promise<void>] {
+  const [doing, setDoing] = useState<Doing>({ busy: false, error: null });
+  const act = async (action: () => Promise<unknown>) => {
+    setDoing({ busy: true, error: null });
+    try {
+      await action();
+      setDoing({ busy: false, error: null });
+    } catch (error) {
+      setDoing({ busy: false, error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  return [doing, act];
+}

@@ -1,0 +1,67 @@
+import { useState } from "preact/hooks";
+import type { Approval, InboxState } from "../schema";
+import { ApprovalCard } from "./approval_card";
+import { decider } from "./decider";
+import { useChanges } from "./hooks";
+import type { StateModel } from "./list_models";
+import { Notice } from "./notice";
+import type { RunHost } from "./run_card";
+import { OpenedRun } from "./run_list";
+import { oneLine } from "./untrusted";
+import { count } from "./words";
+
+/** The approvals that wait, the longest waiting first. */
+export function Inbox({ model, host }: { model: StateModel<InboxState>; host: RunHost }) {
+  useChanges(model);
+  const [mine, setMine] = useState(false);
+  const [open, setOpen] = useState<Approval | null>(null);
+  const { state } = model;
+  const reviewer = state?.reviewer ?? "";
+  const waiting = (state?.approvals ?? []).filter(
+    ({ approval }) => !mine || !approval.assignee || approval.assignee.toLowerCase() === reviewer.toLowerCase(),
+  );
+  return (
+    <section class="jwl" aria-label="Inbox">
+      <header class="jwl-bar">
+        <b>Inbox</b>
+        <span class="jwl-muted" role="status">
+          {state
+            ? waiting.length
+              ? `${count(waiting.length, "approval")} wait`
+              : "nothing waits for a decision"
+            : "…"}
+        </span>
+        <label class="jwl-right">
+          <input type="checkbox" checked={mine} onChange={event => setMine(event.currentTarget.checked)} /> only for{" "}
+          {oneLine(reviewer, 40) || "me"}
+        </label>
+      </header>
+      <Notice trouble={model.trouble} liveness={model.liveness} />
+      {waiting.slice(0, 100).map(shown => {
+        const { approval } = shown;
+        const key = `${approval.workflow_id}/${approval.run_id}/${approval.id}`;
+        const opened = open?.run_id === approval.run_id && open?.id === approval.id;
+        return (
+          <div key={key}>
+            <ApprovalCard
+              shown={shown}
+              now={Date.now}
+              reviewer={reviewer}
+              onDecide={decider(model.link, model.topic)}
+              onOpen={() => setOpen(opened ? null : approval)}
+            />
+            {opened && approval.workflow_id && approval.run_id && (
+              <OpenedRun
+                link={model.link}
+                topic={model.topic}
+                id={approval.workflow_id}
+                runId={approval.run_id}
+                host={host}
+              />
+            )}
+          </div>
+        );
+      })}
+    </section>
+  );
+}

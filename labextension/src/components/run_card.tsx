@@ -1,0 +1,245 @@
+import { useMemo, useRef, useState } from "preact/hooks";
+import type { CellLocation } from "../schema";
+import { ApprovalCard } from "./approval_card";
+import { decider } from "./decider";
+import { useAction, useChanges, useNow } from "./hooks";
+import { Notice } from "./notice";
+import { OpenedRun } from "./run_list";
+import type { RunModel } from "./run_model";
+import type { Filter, StatusFilter } from "./scene";
+import { Pill } from "./status";
+import { StepDetails } from "./step_details";
+import { StepTable } from "./step_table";
+import { Alert, FailureView, Value } from "./text_views";
+import { Timeline } from "./timeline";
+import { TokenStream } from "./token_stream";
+import { oneLine, printable } from "./untrusted";
+import { count, duration, moment, statusWords, time } from "./words";
+
+/** What a host can do for a run beyond showing it. */
+export interface RunHost {
+  /** Shows a cell of the notebook. */
+  showCell?: (at: CellLocation) => void;
+}
+
+/** One run, live: state, steps over time, approvals that wait, details of a step, how it ended. */
+export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
+  useChanges(model);
+  const [selected, setSelected] = useState(-1);
+  const [child, setChild] = useState<string | null>(null);
+  const { head } = model;
+  if (!head)
+    return (
+      <section class="jwl" aria-busy="true" aria-label="Run">
+        <Notice trouble={model.trouble} liveness={model.liveness} />
+        <div class="jwl-empty">{model.trouble ? "" : "…"}</div>
+      </section>
+    );
+  const waiting = model.approvals.filter(({ approval }) => approval.status === "open" && !model.closed);
+  const selectedStep = selected < model.steps.size ? selected : -1;
+  return (
+    <section class="jwl" aria-label={`Run ${oneLine(head.run.id, 80)}`}>
+      <Head model={model} />
+      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Steps model={model} selected={selectedStep} onSelect={setSelected} />
+      {selectedStep >= 0 && (
+        <StepDetails
+          model={model}
+          index={selectedStep}
+          onClose={() => setSelected(-1)}
+          onShow={host.showCell}
+          onOpenChild={setChild}
+        />
+      )}
+      {child && <OpenedRun key={child} link={model.link} topic={model.topic} id={child} runId="" host={host} />}
+      <Writing model={model} besides={selectedStep} />
+      {waiting.slice(0, 20).map(shown => (
+        <ApprovalCard
+          key={shown.approval.id}
+          shown={shown}
+          now={() => model.now()}
+          reviewer={head.reviewer}
+          onDecide={decider(model.link, model.topic)}
+        />
+      ))}
+      {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
+      <Ending model={model} host={host} />
+      <Decided model={model} />
+      <Announcer model={model} waiting={waiting.length} />
+    </section>
+  );
+}
+
+function Head({ model }: { model: RunModel }) {
+  const { run, arguments: given } = model.head!;
+  useNow(1_000);
+  const closed = time(run.closed_at);
+  const took = duration((Number.isNaN(closed) ? model.now() : closed) - time(run.started_at));
+  return (
+    <header class="jwl-bar">
+      <Pill status={run.status} />
+      <span class="jwl-any">
+        <b class="jwl-title">{oneLine(run.workflow, 80)}</b>
+        <span class="jwl-mono jwl-muted">({oneLine(given.join(", "), 160)})</span>
+      </span>
+      <span class="jwl-mono jwl-muted jwl-any">{oneLine(run.id, 80)}</span>
+      <span class="jwl-right jwl-muted" title={`started ${moment(time(run.started_at))}`}>
+        {took}
+        {Number.isNaN(closed) ? "…" : ""}
+      </span>
+      {run.status === "running" && <Cancel model={model} />}
+    </header>
+  );
+}
+
+/** Ends the run; asks once more first. */
+function Cancel({ model }: { model: RunModel }) {
+  const [sure, setSure] = useState(false);
+  const [doing, act] = useAction();
+  const cancel = () => act(() => model.link.ask({ type: "cancel", topic: model.topic })).then(() => setSure(false));
+  if (!sure)
+    return (
+      <>
+        <button type="button" class="jwl-quiet" onClick={() => setSure(true)}>
+          Cancel run
+        </button>
+        <Alert message={doing.error} />
+      </>
+    );
+  return (
+    <span class="jwl-row" role="group" aria-label="Cancel this run?">
+      <button type="button" class="jwl-reject" disabled={doing.busy} onClick={cancel} ref={button => button?.focus()}>
+        {doing.busy ? "cancelling…" : "Yes, cancel"}
+      </button>
+      <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={() => setSure(false)}>
+        No
+      </button>
+    </span>
+  );
+}
+
+const FILTERS: [StatusFilter, string][] = [
+  ["all", "all steps"],
+  ["open", "not finished"],
+  ["failed", "failed"],
+  ["waiting", "waiting"],
+  ["retried", "retried"],
+];
+const SEARCH_FROM = 8;
+
+interface StepsProps {
+  model: RunModel;
+  selected: number;
+  onSelect: (index: number) => void;
+}
+
+/** The steps as a timeline or as a table, with search and filter once there are some. */
+function Steps({ model, selected, onSelect }: StepsProps) {
+  const [asTable, setAsTable] = useState(false);
+  const [search, setSearch] = useState("");
+  const [status, setStatus] = useState<StatusFilter>("all");
+  const filter = useMemo<Filter>(() => ({ search, status }), [search, status]);
+  if (!model.steps.size) return <div class="jwl-empty">no steps yet</div>;
+  return (
+    <div class="jwl-steps">
+      <div class="jwl-tools">
+        <div role="group" aria-label="Steps as" class="jwl-switch">
+          <button type="button" aria-pressed={!asTable} onClick={() => setAsTable(false)}>
+            Timeline
+          </button>
+          <button type="button" aria-pressed={asTable} onClick={() => setAsTable(true)}>
+            Table
+          </button>
+        </div>
+        {model.steps.size >= SEARCH_FROM && (
+          <>
+            <input
+              type="search"
+              aria-label="Search steps"
+              placeholder="Search steps"
+              value={search}
+              onInput={event => setSearch(event.currentTarget.value)}
+            />
+            <select
+              aria-label="Which steps"
+              value={status}
+              onChange={event => setStatus(event.currentTarget.value as StatusFilter)}
+            >
+              {FILTERS.map(([value, words]) => (
+                <option key={value} value={value}>
+                  {words}
+                </option>
+              ))}
+            </select>
+          </>
+        )}
+        <span class="jwl-muted">{count(model.steps.size, "step")}</span>
+      </div>
+      {asTable ? (
+        <StepTable model={model} filter={filter} selected={selected} onSelect={onSelect} />
+      ) : (
+        <Timeline model={model} filter={filter} selected={selected} onSelect={onSelect} />
+      )}
+    </div>
+  );
+}
+
+/** The texts that steps are writing now. */
+function Writing({ model, besides }: { model: RunModel; besides: number }) {
+  const chosen = besides >= 0 ? model.stepId(besides) : "";
+  return (
+    <>
+      {[...model.tokens]
+        .filter(([step, tokens]) => !tokens.done && step !== chosen && !model.closed)
+        .map(([step, tokens]) => (
+          <div key={step} class="jwl-writing">
+            <div class="jwl-label">{oneLine(step, 80)} writes</div>
+            <TokenStream tokens={tokens} label={`Text of ${oneLine(step, 80)}`} />
+          </div>
+        ))}
+    </>
+  );
+}
+
+function Ending({ model, host }: { model: RunModel; host: RunHost }) {
+  const { run, result, failure, reason, stuck } = model.head!;
+  return (
+    <>
+      {stuck && (
+        <div class="jwl-stuck">
+          <b>The run can't go on until its code is corrected.</b>
+          <FailureView failure={stuck} onShow={host.showCell} />
+        </div>
+      )}
+      {run.status === "completed" && <Value label="result" value={result} />}
+      {failure && run.status !== "completed" && <FailureView failure={failure} onShow={host.showCell} />}
+      {reason && <div class="jwl-note jwl-off">reason: {printable(reason, 2_000)}</div>}
+    </>
+  );
+}
+
+/** The approvals that were decided: the record of who said what. */
+function Decided({ model }: { model: RunModel }) {
+  const decided = model.approvals.filter(({ approval }) => approval.status !== "open");
+  if (!decided.length) return null;
+  return (
+    <details class="jwl-decided">
+      <summary>{count(decided.length, "decision")}</summary>
+      {decided.slice(0, 100).map(shown => (
+        <ApprovalCard key={shown.approval.id} shown={shown} now={() => model.now()} />
+      ))}
+    </details>
+  );
+}
+
+/** Tells a screen reader what a sighted reader notices: the run's state and what waits. */
+function Announcer({ model, waiting }: { model: RunModel; waiting: number }) {
+  const { run } = model.head!;
+  const words = `${oneLine(run.workflow, 80)} ${statusWords(run.status)}${waiting ? `, ${count(waiting, "approval")} to decide` : ""}`;
+  const first = useRef(words);
+  return (
+    <div class="jwl-unseen" role="status" aria-live="polite">
+      {words === first.current ? "" : words}
+    </div>
+  );
+}

@@ -1,0 +1,63 @@
+// The anywidget host: one comm of a kernel is the channel, and the widget's `kind` says what is shown on it.
+
+import type { AnyModel } from "@anywidget/types";
+import { render } from "preact";
+import { Inbox } from "../components/inbox";
+import { StateModel } from "../components/list_models";
+import { type Channel, Link } from "../components/protocol";
+import { RunCard } from "../components/run_card";
+import { RunList } from "../components/run_list";
+import { RunModel } from "../components/run_model";
+import { WorkflowCard } from "../components/workflow_card";
+import type { InboxState, RunsState, WorkflowState } from "../schema";
+
+interface Traits {
+  kind: "run" | "inbox" | "runs" | "workflow";
+  topic: string;
+}
+
+/** The comm of a widget as a channel: each message is JSON text, with buffers beside it. */
+function channelOf(model: AnyModel<Traits>): Channel {
+  return {
+    send: text => model.send({ text }),
+    listen(handler) {
+      const receive = (message: { text?: unknown }, buffers: DataView[]) => {
+        if (typeof message.text === "string") handler(message.text, buffers);
+      };
+      model.on("msg:custom", receive);
+      return () => model.off("msg:custom", receive);
+    },
+  };
+}
+
+const SHOWN = {
+  run: (topic: string, link: Link) => {
+    const model = new RunModel(topic, link);
+    return { model, view: <RunCard model={model} host={{}} /> };
+  },
+  inbox: (topic: string, link: Link) => {
+    const model = new StateModel<InboxState>(topic, link, "inbox");
+    return { model, view: <Inbox model={model} host={{}} /> };
+  },
+  runs: (topic: string, link: Link) => {
+    const model = new StateModel<RunsState>(topic, link, "runs");
+    return { model, view: <RunList model={model} host={{}} /> };
+  },
+  workflow: (topic: string, link: Link) => {
+    const model = new StateModel<WorkflowState>(topic, link, "workflow");
+    return { model, view: <WorkflowCard model={model} host={{}} /> };
+  },
+};
+
+export default {
+  render({ model, el }: { model: AnyModel<Traits>; el: HTMLElement }) {
+    const link = new Link(channelOf(model));
+    const shown = SHOWN[model.get("kind")](model.get("topic"), link);
+    render(shown.view, el);
+    return () => {
+      render(null, el);
+      shown.model.close();
+      link.close();
+    };
+  },
+};
