@@ -30,6 +30,7 @@ from .handle import Run
 from .listing import WORKFLOW_MEMO, Filter, count_runs, fetch_inbox, fetch_runs, since_of
 from .reading import RunReader
 from .text import inbox_text, runs_text, status_words
+from .viewing import Viewable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +76,32 @@ class StartRequest:
     summary: str | None = None
 
 
-class RunList(list[Run[Any]]):
+@dataclass(frozen=True)
+class ListSource:
+    """Where a list came from, so that a view can look again.
+
+    Args:
+        access: What it was read with.
+        limit: At most so many.
+        wanted: What a list of runs is filtered by.
+        assignee: The reviewer of an inbox.
+    """
+
+    access: RunAccess
+    limit: int
+    wanted: Filter = Filter()
+    assignee: str | None = None
+
+
+class RunList(Viewable, list[Run[Any]]):
     """Runs as a table; `records` holds them as the server listed them."""
 
-    def __init__(self, runs: Iterable[Run[Any]], records: Sequence[schema.Run]) -> None:
+    def __init__(
+        self, runs: Iterable[Run[Any]], records: Sequence[schema.Run], source: ListSource | None = None
+    ) -> None:
         super().__init__(runs)
         self.records = list(records)
+        self.source = source
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
@@ -100,8 +121,12 @@ class RunList(list[Run[Any]]):
         return runs_frame(self.records)
 
 
-class Inbox(list[schema.Approval]):
+class Inbox(Viewable, list[schema.Approval]):
     """Approvals that wait, as a table; decide one by `get_run(approval.workflow_id).approve(approval)`."""
+
+    def __init__(self, approvals: Iterable[schema.Approval], source: ListSource | None = None) -> None:
+        super().__init__(approvals)
+        self.source = source
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
@@ -281,7 +306,8 @@ def list_runs(
     states = status if status is None or isinstance(status, str) else tuple(status)
     wanted = Filter(workflow=name, status=states, since=since_of(since), notebook=notebook)
     records = loop_thread().run(fetch_runs(access, wanted, limit))
-    return RunList([Run[Any](access, record.id, record.run_id) for record in records], records)
+    source = ListSource(access, limit, wanted)
+    return RunList([Run[Any](access, record.id, record.run_id) for record in records], records, source)
 
 
 def count(client: Client, *, status: str | None = None, bundle: str | None = None) -> int:
@@ -301,4 +327,5 @@ def inbox(client: Client, *, assignee: str | None = None, limit: int = 200, home
     Raises:
         ConnectionFailed: The server is out of reach.
     """
-    return Inbox(loop_thread().run(fetch_inbox(RunAccess.of(client, home), assignee=assignee, limit=limit)))
+    source = ListSource(RunAccess.of(client, home), limit, assignee=assignee)
+    return Inbox(loop_thread().run(fetch_inbox(source.access, assignee=assignee, limit=limit)), source)

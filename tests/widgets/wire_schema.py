@@ -9,16 +9,14 @@ from typing import Any, cast
 from pydantic.json_schema import models_json_schema
 
 from jupyter_workflows import schema
+from jupyter_workflows.widgets import messages
 
 TARGET = Path(__file__).parents[2] / "labextension" / "src" / "schema.json"
 
 
 def wire_types() -> list[type[schema.Wire]]:
-    return [
-        value
-        for value in vars(schema).values()
-        if isinstance(value, type) and issubclass(value, schema.Wire) and value is not schema.Wire
-    ]
+    found = [value for module in (schema, messages) for value in vars(module).values() if isinstance(value, type)]
+    return [value for value in dict.fromkeys(found) if issubclass(value, schema.Wire) and value is not schema.Wire]
 
 
 def as_sent(node: Any) -> Any:

@@ -1,0 +1,143 @@
+"""Where the requests of one channel's views arrive and are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import JupyterWorkflowsError
+from ..runs import decisions
+from ..runs.access import RunAccess
+from ..runs.handle import Run
+from ..runs.reading import RunReader
+from ..runs.untrusted import one_line
+from .feed import Telling
+from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskStart, Follow
+from .shown import shown_approval
+from .topics import RunTopic, Tell, Topic
+
+# Views of one channel can't open more runs than a person can look at.
+MAX_TOPICS = 64
+
+
+class Desk:
+    """The topics of one channel, and the answers to what its views ask; all on the loop thread.
+
+    Args:
+        access: What runs are reached with.
+        tell: Sends a message to the views.
+        start: Starts the workflow that is shown, with arguments by name; may block, and runs in a thread.
+    """
+
+    def __init__(
+        self, access: RunAccess, tell: Tell, start: Callable[[dict[str, Any]], Run[Any]] | None = None
+    ) -> None:
+        self.access = access
+        self.tell = tell
+        self.start = start
+        self.topics: dict[str, Topic] = {}
+
+    def add(self, topic: Topic) -> str:
+        """Makes something known that views may follow."""
+        self.topics[topic.topic] = topic
+        return topic.topic
+
+    def add_run(self, workflow_id: str, run_id: str) -> str:
+        """Makes a run known.
+
+        Raises:
+            JupyterWorkflowsError: Too many are open.
+        """
+        made = RunTopic(self.access, workflow_id, run_id, self.tell)
+        if made.topic not in self.topics and len(self.topics) >= MAX_TOPICS:
+            raise JupyterWorkflowsError(f"{MAX_TOPICS} runs are open in this view: close some first")
+        return self.topics.setdefault(made.topic, made).topic
+
+    async def receive(self, asked: Asked) -> None:
+        """Answers one message of a view."""
+        if isinstance(asked, Follow):
+            if topic := self.topics.get(asked.topic):
+                await topic.followed(asked.have)
+            return
+        try:
+            answer = await self.answer(asked)
+        except JupyterWorkflowsError as error:
+            answer = Answer(request=asked.request, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a view must learn that its request failed, whatever it was
+            answer = Answer(request=asked.request, error=f"{type(error).__name__}: {one_line(error, 500)}")
+        self.tell(Telling(answer))
+
+    async def answer(self, asked: AskDetails | AskDecision | AskCancel | AskStart | AskOpen) -> Answer:
+        """The answer to a request.
+
+        Raises:
+            JupyterWorkflowsError: It is refused; says why.
+        """
+        match asked:
+            case AskDetails():
+                return Answer(request=asked.request, details=self.run_topic(asked.topic).details(asked.step))
+            case AskDecision():
+                return await self.decide(asked)
+            case AskCancel():
+                topic = self.run_topic(asked.topic)
+                await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
+                return Answer(request=asked.request)
+            case AskStart():
+                return await self.started(asked)
+            case AskOpen():
+                reader = RunReader(self.access, asked.workflow_id, asked.run_id)
+                run = await reader.run()
+                return Answer(request=asked.request, topic=self.add_run(run.id, run.run_id))
+
+    def run_topic(self, topic: str) -> RunTopic:
+        """The run under a topic.
+
+        Raises:
+            JupyterWorkflowsError: There is none.
+        """
+        found = self.topics.get(topic)
+        if not isinstance(found, RunTopic):
+            raise JupyterWorkflowsError(f"nothing is shown under {one_line(topic)!r}")
+        return found
+
+    async def decide(self, asked: AskDecision) -> Answer:
+        """Sends a reviewer's decision; what the reviewer was shown goes with it.
+
+        Raises:
+            JupyterWorkflowsError: The decision does not count; says why.
+        """
+        topic = self.topics.get(asked.topic)
+        workflow_id = topic.workflow_id if isinstance(topic, RunTopic) else asked.workflow_id
+        if topic is None or workflow_id is None:
+            raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
+        reader = RunReader(self.access, workflow_id, asked.run_id or "")
+        known = {approval.id: approval for approval in await reader.approvals()}
+        shown = known.get(asked.approval)
+        decided = await decisions.decide(
+            reader,
+            shown.model_copy(update={"content_hash": asked.content_hash}) if shown else asked.approval,
+            asked.verdict,
+            reviewer=asked.reviewer,
+            comment=asked.comment,
+            form=asked.form,
+            value=asked.value if asked.edited else None,
+            edited=asked.edited,
+        )
+        return Answer(request=asked.request, approval=shown_approval(decided))
+
+    async def started(self, asked: AskStart) -> Answer:
+        """Starts the workflow that is shown.
+
+        Raises:
+            JupyterWorkflowsError: It can't be started; says why.
+        """
+        if self.start is None:
+            raise JupyterWorkflowsError("nothing can be started here")
+        run = await asyncio.to_thread(self.start, asked.arguments)
+        return Answer(request=asked.request, topic=self.add_run(run.id, run.reader.run_id))
+
+    async def close(self) -> None:
+        """Ends all topics."""
+        for topic in self.topics.values():
+            await topic.close()

@@ -1,0 +1,282 @@
+"""What a live view and its host say to each other; TypeScript has the same types, see `labextension/src/schema.ts`.
+
+Invariants:
+- a topic is one thing that is shown: `run:<id>/<run id>`, `inbox`, `runs`, `workflow:<name>`;
+- what is told about a topic is numbered without gaps: a view that misses a number asks for a snapshot by `Follow`;
+- steps travel as columns in binary buffers, see `columns`; names, heads and approvals as JSON;
+- a message is JSON text in ASCII, so that no value of a workflow can break the transport.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from ..schema import (
+    Approval,
+    BundledActivity,
+    BundledWorkflow,
+    CellLocation,
+    Diagnostic,
+    Failure,
+    Run,
+    Step,
+    Verdict,
+    Wire,
+)
+
+
+class ShownValue(Wire):
+    """A value as text, cut where it is long."""
+
+    text: str
+    kind: Literal["json", "text"] = "json"
+    whole: bool = Field(default=True, description="Whether nothing was cut")
+
+
+class StepName(Wire):
+    """A name that steps share, and where its function is defined."""
+
+    name: str
+    location: CellLocation | None = None
+
+
+class ShownApproval(Wire):
+    """An approval; without its editable value and edits where these are too large to show."""
+
+    approval: Approval
+    whole: bool = True
+
+
+class RunHead(Wire):
+    """A run without its steps."""
+
+    run: Run
+    arguments: list[str] = Field(default=[], description="A short look at each argument")
+    result: ShownValue | None = None
+    failure: Failure | None = None
+    reason: str = ""
+    stuck: Failure | None = None
+    reviewer: str = Field(default="", description="Who decides here")
+
+
+class RunSnapshot(Wire):
+    """A run as a whole; buffers: all steps, their earlier attempts."""
+
+    type: Literal["snapshot"] = "snapshot"
+    topic: str
+    number: int
+    at: datetime = Field(description="The host's clock")
+    head: RunHead
+    names: list[StepName]
+    steps: int
+    ids: dict[int, str] = Field(default={}, description="Ids of steps that are not `<name>-<n>`, by index")
+    approvals: list[ShownApproval] = Field(default=[])
+
+
+class RunChange(Wire):
+    """What changed; buffers: the changed steps, their earlier attempts, their indexes."""
+
+    type: Literal["change"] = "change"
+    topic: str
+    number: int
+    at: datetime
+    head: RunHead | None = None
+    names: list[StepName] = Field(default=[], description="Names that are new")
+    steps: int = Field(description="How many steps there are now")
+    ids: dict[int, str] = Field(default={})
+    approvals: list[ShownApproval] = Field(default=[], description="Approvals that are new or were decided")
+
+
+class Tokens(Wire):
+    """A piece of the text that a step writes."""
+
+    type: Literal["tokens"] = "tokens"
+    topic: str
+    number: int
+    step: str
+    attempt: int
+    offset: int = Field(description="Characters of this attempt's text before this piece")
+    text: str
+    done: bool = False
+
+
+class Pulse(Wire):
+    """The host lives; `number` is that of the topic's last message."""
+
+    type: Literal["pulse"] = "pulse"
+    topic: str
+    number: int
+
+
+class InboxState(Wire):
+    """The approvals that wait."""
+
+    type: Literal["inbox"] = "inbox"
+    topic: str = "inbox"
+    number: int
+    approvals: list[ShownApproval]
+    reviewer: str = Field(description="Who decides here")
+
+
+class RunsState(Wire):
+    """A list of runs."""
+
+    type: Literal["runs"] = "runs"
+    topic: str = "runs"
+    number: int
+    runs: list[Run]
+
+
+class WorkflowState(Wire):
+    """A workflow as its card shows it."""
+
+    type: Literal["workflow"] = "workflow"
+    topic: str
+    number: int
+    workflow: BundledWorkflow
+    activities: list[BundledActivity] = Field(default=[])
+    diagnostics: list[Diagnostic] = Field(default=[])
+    digest: str = ""
+    runs: list[Run] = Field(default=[])
+
+
+class StepDetails(Wire):
+    """A step in full; its values as bounded text."""
+
+    step: Step
+    input: ShownValue | None = None
+    output: ShownValue | None = None
+    heartbeat: ShownValue | None = None
+
+
+class Trouble(Wire):
+    """The topic can't be followed for now, or no longer."""
+
+    type: Literal["trouble"] = "trouble"
+    topic: str
+    number: int
+    message: str
+    final: bool = False
+
+
+class Answer(Wire):
+    """The answer to one request."""
+
+    type: Literal["answer"] = "answer"
+    request: int
+    error: str | None = Field(default=None, description="Why it was refused, as a sentence")
+    details: StepDetails | None = None
+    approval: ShownApproval | None = None
+    topic: str | None = Field(default=None, description="The run that was started or opened")
+
+
+class Follow(Wire):
+    """Asks for a snapshot, unless the view is up to date."""
+
+    type: Literal["follow"] = "follow"
+    topic: str
+    have: int = Field(default=-1, description="Number of the last message seen")
+
+
+class AskDetails(Wire):
+    """Asks for a step in full."""
+
+    type: Literal["details"] = "details"
+    request: int
+    topic: str
+    step: str
+
+
+class AskDecision(Wire):
+    """Approves or rejects."""
+
+    type: Literal["decide"] = "decide"
+    request: int
+    topic: str
+    approval: str
+    workflow_id: str | None = None
+    run_id: str | None = None
+    content_hash: str = Field(description="Of what the reviewer was shown")
+    verdict: Verdict
+    reviewer: str | None = Field(default=None, description="Who decides, where a host takes a person's word for it")
+    comment: str | None = None
+    form: dict[str, Any] | None = None
+    value: Any = None
+    edited: bool = False
+
+
+class AskCancel(Wire):
+    """Asks a run to end itself."""
+
+    type: Literal["cancel"] = "cancel"
+    request: int
+    topic: str
+
+
+class AskStart(Wire):
+    """Starts a workflow."""
+
+    type: Literal["start"] = "start"
+    request: int
+    topic: str
+    arguments: dict[str, Any] = Field(default={})
+
+
+class AskOpen(Wire):
+    """Opens a run of a list."""
+
+    type: Literal["open"] = "open"
+    request: int
+    topic: str
+    workflow_id: str
+    run_id: str
+
+
+Told = RunSnapshot | RunChange | Tokens | Pulse | InboxState | RunsState | WorkflowState | Trouble | Answer
+Asked = Follow | AskDetails | AskDecision | AskCancel | AskStart | AskOpen
+ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
+MAX_MESSAGE_CHARACTERS = 4_000_000
+
+
+def read_asked(text: object) -> Asked:
+    """What a view asked for.
+
+    Raises:
+        ValueError: It is none of the messages above.
+    """
+    if not isinstance(text, str) or len(text) > MAX_MESSAGE_CHARACTERS:
+        raise ValueError("a message of a view is JSON text of at most 4 MB")
+    return ASKED.validate_json(text)
+
+
+def wire_text(message: Wire) -> str:
+    """The message as JSON text in ASCII; what is no JSON value becomes a text that says so.
+
+    Raises:
+        RecursionError: A value is nested too deeply.
+    """
+    plain = message.model_dump(mode="python")
+    try:
+        return json.dumps(plain, default=plain_value, allow_nan=False, skipkeys=True)
+    except ValueError:
+        return json.dumps(without_nan(plain), default=plain_value, skipkeys=True)
+
+
+def plain_value(value: object) -> str:
+    """What stands for a value that JSON has no form for."""
+    return value.isoformat() if isinstance(value, datetime) else f"<{type(value).__name__}>"
+
+
+def without_nan(value: Any) -> Any:
+    """The value with NaN and the infinities as texts."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
+        return str(value)
+    return value

@@ -1,0 +1,270 @@
+"""What a live view can follow: a run, the inbox, a list of runs, a workflow.
+
+Everything here runs on the loop thread. A topic works while somebody looks: a view asks every few seconds, and a
+topic that nobody asked for falls asleep until the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Protocol
+
+from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
+from ..runs.access import RunAccess
+from ..runs.listing import Filter, fetch_inbox, fetch_runs
+from ..runs.reading import RunReader, Snapshot
+from ..security.identity import local_user
+from .feed import RunFeed, Telling, run_topic
+from .messages import InboxState, Pulse, RunsState, StepDetails, Trouble, WorkflowState
+from .shown import shown_approval, step_details
+
+Tell = Callable[[Telling], None]
+
+# 50 messages a second for each run, and 250 for all of a kernel's: jupyter_server drops what comes faster than
+# 1,000 a second, whoever sent it.
+FASTEST_SECONDS = 0.02
+ALL_PER_SECOND = 250
+# A large run costs time to compare: at most a fifth of the loop thread's goes into it.
+COST_SHARE = 5
+LEASE_SECONDS = 30.0
+POLL_SECONDS = 1.5
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+
+class Topic(Protocol):
+    """Something that is shown and followed."""
+
+    topic: str
+
+    async def followed(self, have: int) -> None:
+        """A view looks at it and has the message of this number."""
+        ...
+
+    async def close(self) -> None:
+        """Nobody will look at it any more."""
+        ...
+
+
+class Work:
+    """A task that runs while a topic is asked for."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.work = work
+        self.task: asyncio.Task[None] | None = None
+        self.until = 0.0
+
+    def extend(self) -> None:
+        """Somebody looks: goes on, or begins again."""
+        self.until = time.monotonic() + LEASE_SECONDS
+        if self.task is None or self.task.done():
+            self.task = asyncio.ensure_future(self.leased())
+
+    async def leased(self) -> None:
+        """The work, until it is done or nobody looks any more."""
+        task = asyncio.ensure_future(self.work())
+        try:
+            while not task.done() and (left := self.until - time.monotonic()) > 0:
+                await asyncio.wait({task}, timeout=left)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def close(self) -> None:
+        """Ends the work."""
+        if self.task is not None:
+            self.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.task
+
+
+class RunTopic:
+    """One run.
+
+    Args:
+        access: What the run is reached with.
+        workflow_id: The run's id.
+        run_id: Temporal's id of the execution.
+        tell: Sends a message to the views.
+    """
+
+    following: ClassVar[int] = 0
+
+    def __init__(self, access: RunAccess, workflow_id: str, run_id: str, tell: Tell) -> None:
+        self.access = access
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.tell = tell
+        self.topic = run_topic(workflow_id, run_id)
+        self.feed = RunFeed(self.topic, local_user())
+        self.work = Work(self.follow)
+
+    async def followed(self, have: int) -> None:
+        """Tells a view what it lacks, and goes on following the run."""
+        if have != self.feed.number and (whole := self.feed.whole()):
+            self.tell(whole)
+        elif self.feed.snapshot is not None:
+            self.tell(self.feed.pulse())
+        if not self.ended:
+            self.work.extend()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        snapshot = self.feed.snapshot
+        return snapshot is not None and snapshot.run.status not in ("running", "continued_as_new")
+
+    def details(self, step_id: str) -> StepDetails:
+        """A step in full.
+
+        Raises:
+            JupyterWorkflowsError: The run has no such step.
+        """
+        steps = self.feed.snapshot.steps if self.feed.snapshot else []
+        for step in steps:
+            if step.id == step_id:
+                return step_details(step)
+        raise JupyterWorkflowsError(f"run {self.workflow_id} has no step {step_id!r}")
+
+    async def follow(self) -> None:
+        """Follows the run to its end, over breaks of the connection."""
+        RunTopic.following += 1
+        try:
+            for attempt in range(1_000_000):
+                if await self.follow_once(attempt):
+                    return
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+        finally:
+            RunTopic.following -= 1
+
+    async def follow_once(self, attempt: int) -> bool:
+        """Follows the run until it ends or the connection breaks; whether it is over."""
+        reader = RunReader(self.access, self.workflow_id, self.run_id)
+        try:
+            async for snapshot in reader.changes():
+                await asyncio.sleep(self.take(snapshot))
+        except ConnectionFailed as error:
+            if attempt:
+                self.trouble(str(error), final=False)
+            return False
+        except RunNotFound as error:
+            self.trouble(str(error), final=True)
+        return True
+
+    def take(self, snapshot: Snapshot) -> float:
+        """Tells what a snapshot brought; gives the seconds to wait before the next."""
+        began = time.perf_counter()
+        telling = self.feed.take(snapshot)
+        if telling is not None:
+            self.tell(telling)
+        cost = time.perf_counter() - began
+        return max(FASTEST_SECONDS, RunTopic.following / ALL_PER_SECOND, COST_SHARE * cost) if telling else 0.0
+
+    def trouble(self, message: str, *, final: bool) -> None:
+        """Tells why the run can't be followed."""
+        self.tell(Telling(Trouble(topic=self.topic, number=self.feed.number, message=message, final=final)))
+
+    async def close(self) -> None:
+        """Ends following."""
+        await self.work.close()
+
+
+class PolledTopic:
+    """Something that is looked up again and again while it is looked at."""
+
+    def __init__(self, topic: str, tell: Tell) -> None:
+        self.topic = topic
+        self.tell = tell
+        self.number = 0
+        self.known: Any = None
+        self.work = Work(self.poll)
+
+    async def look(self) -> Any:
+        """What it is now."""
+        raise NotImplementedError
+
+    def state(self) -> Any:
+        """The message that tells all of it."""
+        raise NotImplementedError
+
+    async def followed(self, have: int) -> None:
+        """Tells a view what it lacks, and goes on looking."""
+        if self.known is not None:
+            told = self.state() if have != self.number else Pulse(topic=self.topic, number=self.number)
+            self.tell(Telling(told))
+        self.work.extend()
+
+    async def poll(self) -> None:
+        """Looks, and tells what changed."""
+        while True:
+            try:
+                found = await self.look()
+            except JupyterWorkflowsError as error:
+                self.tell(Telling(Trouble(topic=self.topic, number=self.number, message=str(error))))
+            else:
+                if found != self.known:
+                    self.known = found
+                    self.number += 1
+                    self.tell(Telling(self.state()))
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def close(self) -> None:
+        """Ends looking."""
+        await self.work.close()
+
+
+class InboxTopic(PolledTopic):
+    """The approvals that wait."""
+
+    def __init__(self, access: RunAccess, tell: Tell, *, reviewer: str, assignee: str | None, limit: int) -> None:
+        super().__init__("inbox", tell)
+        self.access = access
+        self.reviewer = reviewer
+        self.assignee = assignee
+        self.limit = limit
+
+    async def look(self) -> Any:
+        """The approvals that wait now."""
+        return await fetch_inbox(self.access, assignee=self.assignee, limit=self.limit)
+
+    def state(self) -> InboxState:
+        """All of them."""
+        shown = [shown_approval(approval) for approval in self.known]
+        return InboxState(topic=self.topic, number=self.number, approvals=shown, reviewer=self.reviewer)
+
+
+class RunsTopic(PolledTopic):
+    """The runs that a filter lets through."""
+
+    def __init__(self, access: RunAccess, tell: Tell, *, wanted: Filter, limit: int) -> None:
+        super().__init__("runs", tell)
+        self.access = access
+        self.wanted = wanted
+        self.limit = limit
+
+    async def look(self) -> Any:
+        """The runs now."""
+        return await fetch_runs(self.access, self.wanted, self.limit)
+
+    def state(self) -> RunsState:
+        """All of them."""
+        return RunsState(topic=self.topic, number=self.number, runs=self.known)
+
+
+class WorkflowTopic:
+    """A workflow as its cell defined it; it does not change."""
+
+    def __init__(self, tell: Tell, card: WorkflowState) -> None:
+        self.topic = card.topic
+        self.tell = tell
+        self.card = card
+
+    async def followed(self, have: int) -> None:
+        """Tells a view what it lacks."""
+        self.tell(Telling(self.card if have != self.card.number else Pulse(topic=self.topic, number=have)))
+
+    async def close(self) -> None:
+        """There is nothing to end."""

@@ -1,0 +1,61 @@
+"""A browser and a JupyterLab for this folder's tests; without a browser they are skipped, and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_workflows.widgets.host import is_built
+
+from .lab import Notebook, chromium, jupyter_lab, write_notebook
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need `pip install playwright`")
+    path = chromium()
+    if path is None:
+        pytest.skip("browser tests need Chromium: apt-get install chromium, or JUPYTER_WORKFLOWS_CHROMIUM=<path>")
+    if not is_built():
+        pytest.skip("browser tests need the built components: npm ci && npm run build")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Any, runtime_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("notebooks")
+    with jupyter_lab(runtime_home, folder) as address:
+        yield address, folder
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def notebook(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook with these cells; its kernel ends with the test."""
+    address, folder = lab
+    opened: list[Notebook] = []
+
+    def open_notebook(*cells: str) -> Notebook:
+        path = write_notebook(folder / f"{request.node.name.replace('[', '_').rstrip(']')}.ipynb", cells)
+        opened.append(Notebook(page, address, path))
+        return opened[-1]
+
+    yield open_notebook
+    for each in opened:
+        each.page.evaluate("() => window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")

@@ -1,0 +1,133 @@
+"""A real JupyterLab of its own in a real browser, and notebooks worked in it as a person works."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from ..kernels import kernel_environment
+
+START_SECONDS = 60
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+IDLE_KERNEL = """() => {
+    const panel = window.jupyterapp?.shell.currentWidget;
+    const kernel = panel?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && panel.context.isReady;
+}"""
+
+
+def chromium() -> str | None:
+    """The browser of this machine; `JUPYTER_WORKFLOWS_CHROMIUM` names another."""
+    named = os.environ.get("JUPYTER_WORKFLOWS_CHROMIUM")
+    return next((path for path in ([named] if named else CHROMIUM) if Path(path).is_file()), None)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def write_settings(folder: Path) -> None:
+    """Silences what would cover the page."""
+    target = folder / "@jupyterlab" / "apputils-extension"
+    target.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    (target / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+
+
+@contextlib.contextmanager
+def jupyter_lab(home: Path, folder: Path) -> Iterator[str]:
+    """A server for the notebooks in `folder`; gives its address, with its token."""
+    settings = folder / ".jupyter" / "settings"
+    write_settings(settings)
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--IdentityProvider.token=test"),
+        *(f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"),
+    ]
+    environment = kernel_environment(home, folder) | {"JUPYTERLAB_SETTINGS_DIR": str(settings)}
+    with (folder / ".jupyter" / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+        try:
+            wait_until_up(port, server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            try:
+                server.wait(15)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(5)
+
+
+def wait_until_up(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "jupyter lab ended at once"
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"jupyter lab did not answer within {START_SECONDS} s")
+
+
+class Notebook:
+    """A notebook open in JupyterLab."""
+
+    def __init__(self, page: Any, address: str, path: Path) -> None:
+        self.page = page
+        page.goto(f"{address}/lab/tree/{path.name}?reset&token=test")
+        page.wait_for_function(IDLE_KERNEL, timeout=90_000)
+
+    def run(self, index: int, *, wait: bool = True, seconds: float = 90) -> None:
+        """Runs a cell; waits until it is done."""
+        self.page.evaluate(
+            """async index => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                notebook.activeCellIndex = index;
+                notebook.deselectAll();
+                window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            index,
+        )
+        pattern = r"/\[\d+\]/" if wait else r"/\[(\d+|\*)\]/"
+        self.page.wait_for_function(
+            f"index => {pattern}.test(document.querySelector(`.jp-Cell[data-windowed-list-index='${{index}}']"
+            " .jp-InputPrompt`)?.textContent ?? '')",
+            arg=index,
+            timeout=seconds * 1000,
+        )
+
+    def cell(self, index: int) -> Any:
+        """A cell."""
+        return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']")
+
+    def view(self, index: int) -> Any:
+        """The live view below a cell."""
+        return self.cell(index).locator(".jwl").first
+
+    def is_busy(self, index: int) -> bool:
+        return self.cell(index).locator(".jp-InputPrompt").first.text_content().strip() == "[*]:"
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> Path:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, path)
+    return path
