@@ -7,12 +7,13 @@ Exit codes: 0 done; 1 it can't be done, or the run shown has failed; 2 the comma
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .commands.parser import HelpShown, build_parser, parse
@@ -147,11 +148,16 @@ def wants_colour(parsed: Namespace, stream: TextIO) -> bool:
     return stream.isatty()
 
 
-def progress_of(parsed: Namespace) -> Any:
+def progress_of(parsed: Namespace) -> Callable[[str], None] | None:
     """What is told of a slow start: a line on standard error, in a terminal only."""
     if parsed.json or not sys.stderr.isatty():
         return None
-    return lambda text: sys.stderr.write(f"{text}\n")
+    return tell
+
+
+def tell(text: str) -> None:
+    """Says what a slow step is doing."""
+    sys.stderr.write(f"{text}\n")
 
 
 def complete_for_shell() -> None:
@@ -159,7 +165,7 @@ def complete_for_shell() -> None:
     if "_ARGCOMPLETE" not in os.environ:
         return
     try:
-        import argcomplete  # pyright: ignore[reportMissingImports]
+        argcomplete: Any = importlib.import_module("argcomplete")
     except ImportError:
         return
     from .commands.completion import with_completers

@@ -113,7 +113,7 @@ class Session:
             ClosureError: It can't run outside the notebook; names every reason.
         """
         closure = resolve(
-            [workflow.__qualname__],
+            [workflow.fn.__qualname__],
             self.cells,
             self.namespace,
             directory=self.directory,

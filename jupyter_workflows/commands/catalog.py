@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..authoring import Workflow
 from ..errors import CommandError
@@ -27,8 +27,9 @@ def live_workflows(namespace: Mapping[str, Any]) -> dict[str, Workflow[Any, Any]
     found: dict[str, Workflow[Any, Any]] = {}
     for variable, value in list(namespace.items()):
         if isinstance(value, Workflow) and not variable.startswith("_"):
-            found.setdefault(value.name, value)
-            found[variable] = value
+            workflow = cast("Workflow[Any, Any]", value)
+            found.setdefault(workflow.name, workflow)
+            found[variable] = workflow
     return found
 
 

@@ -127,14 +127,20 @@ class Place:
 
 def place_of(parser: argparse.ArgumentParser, words: list[str]) -> Place:
     """What is wanted after these words."""
-    groups = next((action for action in parser._actions if isinstance(action, argparse._SubParsersAction)), None)  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
+    groups = subparsers_of(parser)
     if groups is None:
         return place_in(parser, words)
     for index, word in enumerate(words):
         if not word.startswith("-"):
-            chosen = groups.choices.get(word)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            return place_in(chosen, words[index + 1 :]) if chosen else Place(parser)  # pyright: ignore[reportUnknownArgumentType]
+            chosen = groups.choices.get(word)
+            return place_in(chosen, words[index + 1 :]) if chosen else Place(parser)
     return Place(parser, subcommand=True, used=frozenset(words))
+
+
+def subparsers_of(parser: argparse.ArgumentParser) -> Any:
+    """The action that holds the subcommands of a parser; None where it has none."""
+    actions: list[Any] = parser._actions  # pyright: ignore[reportPrivateUsage]
+    return next((action for action in actions if isinstance(getattr(action, "choices", None), dict)), None)
 
 
 def place_in(parser: argparse.ArgumentParser, words: list[str]) -> Place:
@@ -219,13 +225,12 @@ def with_completers(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
         return complete
 
-    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
-    for group in groups:
-        for command in group.choices.values():  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-            for action in command._actions:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-                kind = getattr(action, "candidates", "")  # pyright: ignore[reportUnknownArgumentType]
-                if kind and kind != "paths":
-                    action.completer = completer(kind)
+    groups = subparsers_of(parser)
+    for command in groups.choices.values() if groups else ():
+        for action in command._actions:
+            kind = getattr(action, "candidates", "")
+            if kind and kind != "paths":
+                action.completer = completer(kind)
     return parser
 
 

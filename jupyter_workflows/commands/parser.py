@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The parsed arguments.
 
         Raises:
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         """The parser of the subcommand that was given; this one where there is none."""
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage]
-                return action.choices.get(getattr(parsed, action.dest, None), self)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+                return action.choices.get(getattr(parsed, action.dest, None) or "", self)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         return self
 
     def refuse(self, rest: Sequence[str]) -> NoReturn:

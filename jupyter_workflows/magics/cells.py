@@ -88,13 +88,18 @@ def displayed(body: list[ast.stmt]) -> list[ast.stmt]:
     if not body or not isinstance(body[-1], ast.Expr):
         return body
     last = body[-1]
-    shown = call(last, "display")
-    shown.value.args.append(last.value)  # pyright: ignore[reportAttributeAccessIssue] - `call` makes calls
-    return [*body[:-1], shown]
+    return [*body[:-1], call(last, "display", value=last.value)]
 
 
-def call(place: ast.stmt, function: str, *arguments: str) -> ast.Expr:
-    """A statement that calls a function of the extension; it needs no name in the user's namespace."""
+def call(place: ast.stmt, function: str, *arguments: str, value: ast.expr | None = None) -> ast.Expr:
+    """A statement that calls a function of this module; it needs no name in the user's namespace.
+
+    Args:
+        place: The statement whose lines it gets.
+        function: The function's name.
+        arguments: Texts to call it with.
+        value: An expression to call it with, which keeps its own lines.
+    """
     module = ast.Call(
         func=ast.Name("__import__", ast.Load()),
         args=[ast.Constant("importlib")],
@@ -102,9 +107,12 @@ def call(place: ast.stmt, function: str, *arguments: str) -> ast.Expr:
     )
     loaded = ast.Call(ast.Attribute(module, "import_module", ast.Load()), [ast.Constant(f"{__package__}.cells")], [])
     target = ast.Attribute(loaded, function, ast.Load())
-    statement = ast.Expr(ast.Call(target, [ast.Constant(argument) for argument in arguments], []))
+    made = ast.Call(target, [ast.Constant(argument) for argument in arguments], [])
+    statement = ast.Expr(made)
     for node in ast.walk(statement):
         ast.copy_location(node, place)
+    if value is not None:
+        made.args.append(value)
     return statement
 
 
@@ -119,7 +127,7 @@ def handle(name: str, handler: Callable[..., Any]) -> None:
 
 def begin(magic: str, line: str) -> None:
     """Called before the body: refuses a line that makes no sense before anything runs."""
-    show_magic(sys._getframe(1).f_code.co_filename, magic, line)
+    show_magic(sys._getframe(1).f_code.co_filename, magic, line)  # pyright: ignore[reportPrivateUsage]
     _handlers["begin"](magic, line)
 
 

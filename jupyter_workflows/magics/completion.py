@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from IPython.core.completer import SimpleCompletion, context_matcher
+from IPython.core import completer
 
 from ..commands.completion import Candidate, completions, words_before
 from ..commands.parser import build_parser
@@ -30,7 +30,8 @@ class Matcher:
             return self.match(context)
 
         # IPython marks the function it is given, and a bound method takes no marks.
-        self.matcher = context_matcher(identifier="jupyter_workflows")(match)
+        mark = cast("Callable[[Any], Any]", completer.context_matcher(identifier="jupyter_workflows"))  # pyright: ignore[reportUnknownMemberType]
+        self.matcher: Any = mark(match)
 
     def match(self, context: Any) -> dict[str, Any]:
         """What completes the word at the cursor."""
@@ -40,7 +41,7 @@ class Matcher:
         candidates, token = found
         return {
             "completions": [
-                SimpleCompletion(text=item.text, type=item.about[:60] or "workflow") for item in candidates
+                completer.SimpleCompletion(text=item.text, type=item.about[:60] or "workflow") for item in candidates
             ],
             "matched_fragment": token,
             "suppress": True,

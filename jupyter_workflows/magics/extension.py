@@ -164,11 +164,9 @@ class Extension:
 
 def show_help(magic: str) -> None:
     """Displays the help of a cell magic."""
-    from IPython.display import display
+    from .lines import HelpText, show
 
-    from .lines import HelpText
-
-    display(HelpText(help_text(PARSERS[magic]())))
+    show(HelpText(help_text(PARSERS[magic]())))
 
 
 def view_live(shown: object) -> bool:

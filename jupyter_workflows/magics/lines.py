@@ -36,9 +36,7 @@ def run_line(session: Session, line: str) -> Any:
 
 def follow(outcome: Outcome, arguments: Namespace) -> Any:
     """Displays a run as it changes, in one place, until it ends."""
-    from IPython.display import display
-
-    handle: Any = display(Display(outcome), display_id=True)
+    handle = show(Display(outcome), updatable=True)
     for latest in outcome.follow or ():
         outcome = latest
         if handle is not None:
@@ -53,3 +51,10 @@ class HelpText(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def show(value: Any, *, updatable: bool = False) -> Any:
+    """Displays a value below the cell; gives a handle where it is to be updated."""
+    from IPython import display
+
+    return display.display(value, display_id=True if updatable else None)  # pyright: ignore[reportUnknownMemberType]

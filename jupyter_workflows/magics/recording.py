@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ class Recorder:
             self.cells.fail(noted.execution, noted.failed_line)
 
     @contextlib.contextmanager
-    def apart(self) -> Iterator[None]:
+    def apart(self) -> Generator[None]:
         """Lets a cell that is run by a program be noted as a cell of its own."""
         outer, self._local.stack = self.stack, []
         try:

@@ -17,6 +17,7 @@ from ..commands.workflow_commands import diagnostics_of, diagnostics_outcome
 from ..errors import AuthoringError
 from ..session import Session
 from .card import workflow_card
+from .lines import show
 from .options import activity_options, parse_line
 from .recording import Recorder
 
@@ -122,7 +123,9 @@ class StepCells:
             AuthoringError: There is none, or it can't be told which function it is.
         """
         defined = self.defined(names)
-        found = {name: value for name, value in defined.items() if isinstance(value, Workflow)}
+        found: dict[str, Workflow[Any, Any]] = {
+            name: value for name, value in defined.items() if isinstance(value, Workflow)
+        }
         if found:
             return found
         candidates = [
@@ -156,9 +159,7 @@ class StepCells:
 
     def show(self, value: Any) -> None:
         """Displays a value below the cell."""
-        from IPython.display import display
-
-        display(Display(value) if isinstance(value, Outcome) else value)
+        show(Display(value) if isinstance(value, Outcome) else value)
 
 
 def change(before: Seen | None, now: Seen) -> str:

@@ -11,7 +11,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ClosureError, JupyterWorkflowsError, WorkflowFailed
 from ..schema import CellLocation
@@ -49,21 +49,20 @@ def without_our_frames(found: types.TracebackType | None) -> types.TracebackType
     return rest
 
 
-def strip(error: BaseException, seen: set[int] | None = None) -> BaseException:
+def strip(error: BaseException, seen: set[int] | None = None) -> None:
     """Takes the frames of this package out of an exception's traceback and those of its causes."""
     seen = seen if seen is not None else set()
     if id(error) in seen:
-        return error
+        return
     seen.add(id(error))
     if any(is_ours(frame) for frame, _ in traceback.walk_tb(error.__traceback__)):
         error.__traceback__ = without_our_frames(error.__traceback__)
     others = [error.__cause__, error.__context__]
     if isinstance(error, BaseExceptionGroup):
-        others += error.exceptions
+        others += cast("BaseExceptionGroup[BaseException]", error).exceptions
     for other in others:
         if other is not None:
             strip(other, seen)
-    return error
 
 
 def clean(shell: Any, error: JupyterWorkflowsError) -> list[str]:
@@ -108,7 +107,7 @@ def source_lines(shell: Any, filename: str) -> list[str]:
     """The lines of a cell as the user wrote them, magics included."""
     lines = linecache.getlines(filename)
     number = getattr(shell.compile, "_filename_map", {}).get(filename)
-    history = getattr(shell.history_manager, "input_hist_raw", [])
+    history: list[str] = getattr(shell.history_manager, "input_hist_raw", [])
     written = history[number].split("\n") if isinstance(number, int) and number < len(history) else []
     return written if len(written) == len(lines) else lines
 
