@@ -25,6 +25,8 @@ from .specs import HostSpec, forget, remember
 BOOT = Path(__file__).with_name("boot.py")
 REFILL_SECONDS = 3.0
 """A new spare takes a second of processor time, which the run that has just begun needs more."""
+REFILL_AFTER_DEATH_SECONDS = 0.5
+"""What killed a host often kills again: the next one should find a spare."""
 LOAD_ATTEMPTS = 3
 REPORT_SECONDS = 1.0
 
@@ -153,14 +155,14 @@ class HostTable:
     def _new_process(self, spec: HostSpec) -> HostProcess:
         return HostProcess(self._loop, spec, self._home.logs / "hosts.log", nothing)
 
-    def _take_process(self, spec: HostSpec) -> HostProcess:
+    def _take_process(self, spec: HostSpec, refill_seconds: float) -> HostProcess:
         """The spare if it fits, else a new process; a new spare follows."""
         spare, self._spare = self._spare, None
         if spare and not spare.fits(spec):
             self._dismiss(spare)
             spare = None
         process = spare or self._new_process(spec)
-        self.keep_spare(spec, after_seconds=REFILL_SECONDS)
+        self.keep_spare(spec, after_seconds=refill_seconds)
         return process
 
     # Hosts -----------------------------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ class HostTable:
     def _start(self, host: Host) -> None:
         host.restart = None
         try:
-            process = self._take_process(host.spec)
+            process = self._take_process(host.spec, REFILL_AFTER_DEATH_SECONDS if host.restarts else REFILL_SECONDS)
         except OSError as error:
             host.error = f"{host.spec.python} can't be started: {error.strerror}"
             return
