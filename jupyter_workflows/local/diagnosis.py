@@ -23,6 +23,7 @@ _SIGNS: tuple[tuple[str, Kind], ...] = (
     ("read-only", "unwritable"),
     ("unable to open database", "unwritable"),
     ("permission denied", "unwritable"),
+    ("locking protocol", "unwritable"),
 )
 
 
@@ -87,7 +88,7 @@ def _sentence(home: Home, kind: Kind, last: str, how_it_ended: str) -> str:
     if kind == "unwritable":
         return (
             f"The Temporal server can't write its database {home.database}: {last.removeprefix('Error: ')}. "
-            f"Make {home.server} writable, or set {HOME_VARIABLE} to a directory of your own."
+            f"Make {home.server} writable, or set {HOME_VARIABLE} to a directory of your own on a local disk."
         )
     if kind == "port":
         return f"The Temporal server found its ports taken: {last.removeprefix('Error: ')}. Try again."

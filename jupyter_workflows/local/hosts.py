@@ -54,6 +54,8 @@ class HostProcess:
                 [spec.python, "-P", str(BOOT), "host", str(theirs.fileno())],
                 environment=spec.env,
                 log=log,
+                # A program that a step has started must not go on when the step runs again elsewhere.
+                leads_group=True,
                 pass_files=[theirs.fileno()],
             )
         self._peer = Peer(loop, ours, self._on_message, nothing)
@@ -109,9 +111,10 @@ class HostTable:
         home: The runtime's home.
         loop: The supervisor's loop.
         idle_seconds: How long a host without lease and open runs is kept.
+        spare: Whether to have a process ready for the next host.
     """
 
-    def __init__(self, home: Home, loop: EventLoop, idle_seconds: float) -> None:
+    def __init__(self, home: Home, loop: EventLoop, idle_seconds: float, *, spare: bool = True) -> None:
         self.hosts: dict[str, Host] = {}
         self.address = ""
         self._home = home
@@ -120,6 +123,7 @@ class HostTable:
         self._epoch = f"{time.time_ns() // 1000:x}"
         self._started = 0
         self._dead: list[str] = []
+        self._wants_spare = spare
         self._spare: HostProcess | None = None
         self._spare_spec: HostSpec | None = None
         self._refill: Timer | None = None
@@ -131,13 +135,18 @@ class HostTable:
     def keep_spare(self, spec: HostSpec, *, after_seconds: float = 0.0) -> None:
         """Have a process ready for hosts like this one."""
         self._spare_spec = spec
-        if self._refill is None and self._spare is None and not self._stopping:
+        if self._wants_spare and self._refill is None and self._spare is None and not self._stopping:
             self._refill = self._loop.call_later(after_seconds, self._start_spare)
 
     @property
     def spare_pid(self) -> int | None:
         """The process that waits for a host to need it."""
         return self._spare.child.pid if self._spare else None
+
+    def refill(self) -> None:
+        """Have a spare again after `drop_spare`."""
+        if self._spare_spec:
+            self.keep_spare(self._spare_spec)
 
     def drop_spare(self) -> None:
         """End the spare: nobody has needed one for long."""

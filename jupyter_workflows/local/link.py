@@ -22,7 +22,11 @@ _all: weakref.WeakSet[Link] = weakref.WeakSet()
 
 
 class LinkLost(RuntimeFailed):
-    """The supervisor has gone, or did not answer."""
+    """The supervisor has gone."""
+
+
+class NoAnswer(RuntimeFailed):
+    """The supervisor is there, and did not answer in time."""
 
 
 class Refused(RuntimeFailed):
@@ -67,7 +71,8 @@ class Link:
 
         Raises:
             Refused: The answer is an error.
-            LinkLost: There is none.
+            LinkLost: The supervisor has gone.
+            NoAnswer: It did not answer in time.
         """
         future: Future[Message] = Future()
         with self._lock:
@@ -86,7 +91,7 @@ class Link:
         except FutureTimeout:
             self._pending.pop(number, None)
             text = f"The runtime's supervisor did not answer within {timeout_seconds:.0f} s."
-            raise LinkLost(f"{text} `jupyter workflows down` ends it; then try again.") from None
+            raise NoAnswer(f"{text} `jupyter workflows down` ends it; then try again.") from None
         if "error" in answer:
             raise Refused(str(answer["error"]), str(answer.get("kind", "other")))
         return answer

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RuntimeFailed
+from .paths import make_private_directory
 
 Message = dict[str, Any]
 PROTOCOL = 1
@@ -57,6 +58,7 @@ def listen(path: Path) -> socket.socket:
 
     The caller holds the supervisor's lock, so what lies at `path` has no owner any more.
     """
+    make_private_directory(path.parent)
     path.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))

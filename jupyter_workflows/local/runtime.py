@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import RuntimeFailed, WorkerUnavailable
-from .link import Link, LinkLost, Refused
+from .link import Link, LinkLost, NoAnswer, Refused
 from .paths import Home
 from .protocol import PROTOCOL, Message, nothing
 from .specs import HostSpec
@@ -47,7 +47,7 @@ def ensure(home: Home | None = None, *, progress: Progress | None = None, recove
     home = home or Home.locate()
     with _runtimes_lock:
         runtime = _runtimes.get(home.data)
-        if runtime is None or runtime.home != home or runtime.pid != os.getpid():
+        if runtime is None or runtime.home != home:
             runtime = _runtimes[home.data] = Runtime(home)
     runtime.connect(progress or nothing, recover=recover)
     return runtime
@@ -65,7 +65,7 @@ def status(home: Home | None = None) -> RuntimeStatus:
     link = Link(connection, nothing, nothing)
     try:
         return RuntimeStatus.model_validate({**places, **link.request({"op": "status"})["status"]})
-    except LinkLost:
+    except (LinkLost, NoAnswer):
         return RuntimeStatus.model_validate({**places, "state": "stopped"})
     finally:
         link.close()
@@ -85,7 +85,7 @@ def down(home: Home | None = None) -> bool:
         return was_up
     lost = threading.Event()
     link = Link(connection, nothing, lambda _: lost.set())
-    with suppress(LinkLost, Refused):
+    with suppress(LinkLost, NoAnswer, Refused):
         link.request({"op": "down"}, DOWN_SECONDS)
         # It answers as its last act; the lock goes with the process.
         lost.wait(0.5)
@@ -103,12 +103,10 @@ class Runtime:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.pid = os.getpid()
         self.namespace = ""
         self._address = ""
         self._link: Link | None = None
         self._connecting = threading.Lock()
-        self._progress: Progress | None = None
         self._used: dict[str, tuple[HostSpec, dict[str, None]]] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._ended_on_purpose = False
@@ -192,11 +190,7 @@ class Runtime:
         with self._connecting:
             if self._link and self._link.open:
                 return self._link
-            self._progress = progress
-            try:
-                self._link = self._establish(progress, recover=recover)
-            finally:
-                self._progress = None
+            self._link = self._establish(progress, recover=recover)
             self._ended_on_purpose = False
             return self._link
 
@@ -210,21 +204,26 @@ class Runtime:
                 continue
             link = Link(connection, self._on_notice, self._on_lost)
             try:
-                answer = link.request({"op": "hello", "protocol": PROTOCOL}, max(1.0, deadline - time.monotonic()))
-            except LinkLost:
+                self._greet(link, deadline - time.monotonic())
+            except (LinkLost, NoAnswer):
                 link.close()
-                continue
             except Refused as refused:
                 link.close()
-                if recover and refused.kind == "damaged" and not damaged:
-                    damaged = True
-                    down(self.home)
-                    continue
-                raise RuntimeFailed(str(refused)) from None
-            self._set_address(answer["address"])
-            self.namespace = answer["namespace"]
-            return link
+                if not recover or refused.kind != "damaged" or damaged:
+                    raise RuntimeFailed(str(refused)) from None
+                damaged = True
+                down(self.home)
+            except BaseException:
+                link.close()
+                raise
+            else:
+                return link
         raise RuntimeFailed(_unreachable(self.home))
+
+    def _greet(self, link: Link, seconds: float) -> None:
+        answer = link.request({"op": "hello", "protocol": PROTOCOL}, max(1.0, seconds))
+        self.namespace = answer["namespace"]
+        self._set_address(answer["address"])
 
     def _on_notice(self, message: Message) -> None:
         notice = message.get("notice")
@@ -232,8 +231,6 @@ class Runtime:
             self._ended_on_purpose = True
         elif notice == "server":
             self._set_address(message["address"])
-        elif notice == "progress" and (progress := self._progress):
-            progress(message["text"])
 
     def _set_address(self, address: str) -> None:
         moved, self._address = bool(self._address) and address != self._address, address
@@ -254,6 +251,7 @@ class Runtime:
             with suppress(RuntimeFailed):
                 self._live_link()
                 for spec, bundles in list(self._used.values()):
+                    self.prepare(spec)
                     for bundle in bundles:
                         self.load_bundle(spec, Path(bundle))
                 return
@@ -265,3 +263,14 @@ def _unreachable(home: Home) -> str:
         f"The runtime's supervisor (pid {owner.get('pid', 'unknown')}) does not answer on {home.socket}. "
         "`jupyter workflows down` ends it; then try again."
     )
+
+
+def _forget_after_fork() -> None:
+    """A child has connections of its own; and a lock that another thread held is held for ever in it."""
+    global _runtimes_lock
+    _runtimes_lock = threading.Lock()
+    _runtimes.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -97,10 +98,8 @@ class TemporalServer:
         with suppress(OSError):
             write_private(self._home.server / "ports.json", self.ports._asdict())
         self._log_start = _size(self._log)
-        # Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does.
-        environment = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
         self.child = Child(
-            self._command(), environment=environment, log=self._log, directory=self._home.server, guarded=True
+            self._command(), environment=_environment(), log=self._log, directory=self._home.server, guarded=True
         )
         self.state = "starting"
         self._on_change()
@@ -191,6 +190,7 @@ class TemporalServer:
     def _become_ready(self, child: Child, namespace: dict[str, Any]) -> None:
         if namespace.get("config", {}).get("workflowExecutionRetentionTtl") != f"{KEEP_CLOSED_RUNS_SECONDS}s":
             self.api.keep_closed_runs(NAMESPACE, KEEP_CLOSED_RUNS_SECONDS)
+        self._add_search_attributes()
         self._unfinished.unlink(missing_ok=True)
         self._was_ready = True
         self._port_failures = 0
@@ -198,6 +198,21 @@ class TemporalServer:
         self.ready_seconds = child.seconds
         self.state = "ready"
         self._on_change()
+
+    def _add_search_attributes(self) -> None:
+        """Add those that a later version of this package wants; the server's own flag counts for new databases only."""
+        note = self._home.server / "search-attributes.json"
+        if read_json(note) == SEARCH_ATTRIBUTES:
+            return
+        with suppress(OSError, subprocess.SubprocessError):
+            missing = SEARCH_ATTRIBUTES.keys() - self.api.search_attributes(NAMESPACE)
+            if missing:
+                command = [str(self._binary), "operator", "search-attribute", "create", "--address", self.address]
+                command += ["--namespace", NAMESPACE]
+                for name in missing:
+                    command += ["--name", name, "--type", SEARCH_ATTRIBUTES[name]]
+                subprocess.run(command, env=_environment(), capture_output=True, timeout=20, check=True)
+            write_private(note, SEARCH_ATTRIBUTES)
 
     def _restart_later(self, child: Child, found: Diagnosis) -> None:
         self.failure = found
@@ -234,6 +249,11 @@ class TemporalServer:
             for suffix in DATABASE_FILES:
                 Path(f"{self._home.database}{suffix}").unlink(missing_ok=True)
             self._unfinished.unlink(missing_ok=True)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing else of the user's environment: it may hold keys, and `TEMPORAL_*` would change what the server does."""
+    return {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
 
 
 def choose_ports(wanted: tuple[int, ...]) -> Ports:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RuntimeFailed
-from .binary import find_binary
+from .binary import NO, find_binary
 from .children import open_log
 from .paths import HOME_VARIABLE, Home, read_json
 from .protocol import dial
 
 BOOT = Path(__file__).with_name("boot.py")
 IDLE_VARIABLE = "JUPYTER_WORKFLOWS_IDLE_SECONDS"
+SPARE_VARIABLE = "JUPYTER_WORKFLOWS_SPARE_HOST"
 DIAL_SECONDS = 5.0
 REPORT_SECONDS = 20.0
 POLL_SECONDS = 0.01
@@ -64,6 +65,7 @@ def start_supervisor(home: Home, progress: Progress, *, version: str, recover: b
             waiting.close()
             return
         binary, binary_version = find_binary(home, progress)
+        progress(f"Starting the Temporal server {binary_version.split()[0]}")
         settings = {
             "data": str(home.data),
             "runtime": str(home.runtime),
@@ -71,6 +73,7 @@ def start_supervisor(home: Home, progress: Progress, *, version: str, recover: b
             "version": binary_version,
             "package_version": version,
             "idle_seconds": float(os.environ.get(IDLE_VARIABLE, "30")),
+            "spare": os.environ.get(SPARE_VARIABLE, "1").lower() not in NO,
             "recover": recover,
         }
         _understand(home, _spawn(home, settings))

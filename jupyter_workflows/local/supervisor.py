@@ -68,13 +68,16 @@ class Supervisor:
         version: What the binary says its version is.
         package_version: The version of this package.
         idle_seconds: How long a worker host without lease and open runs is kept.
+        spare: Whether to have a worker host ready for the next notebook.
     """
 
-    def __init__(self, home: Home, binary: Path, *, version: str, package_version: str, idle_seconds: float) -> None:
+    def __init__(
+        self, home: Home, binary: Path, *, version: str, package_version: str, idle_seconds: float, spare: bool
+    ) -> None:
         self.home = home
         self.loop = EventLoop()
         self.server = TemporalServer(home, binary, self.loop, self._on_server)
-        self.table = HostTable(home, self.loop, idle_seconds)
+        self.table = HostTable(home, self.loop, idle_seconds, spare=spare)
         self.clients: dict[int, Client] = {}
         self._versions = {"temporal": version, "package": package_version, "protocol": str(PROTOCOL)}
         self._python = sys.executable
@@ -102,7 +105,6 @@ class Supervisor:
         server = self.server
         if server.state == "starting":
             self.table.move(server.address)
-            self._tell_waiting(f"Starting the Temporal server {self._versions['temporal'].split()[0]}")
         elif server.state == "ready":
             self._publish()
             self._restore_hosts()
@@ -213,6 +215,7 @@ class Supervisor:
             )
             return
         client.waits_with = message["id"]
+        self.table.refill()
         if self.server.state == "ready":
             self._welcome(client)
         elif self.server.state == "failed" or self.server.stays_down:
@@ -252,10 +255,6 @@ class Supervisor:
 
     def _waiting(self) -> list[Client]:
         return [client for client in self.clients.values() if client.waits_with is not None]
-
-    def _tell_waiting(self, text: str) -> None:
-        for client in self._waiting():
-            client.notice({"notice": "progress", "text": text})
 
     def _refuse_waiting(self) -> None:
         """Tell why there is no server, unless it has only just died and will be back in a moment."""
@@ -352,6 +351,10 @@ class Supervisor:
             self.loop.call_later(STOP_SECONDS, self.server.child.kill)
 
     def _finish(self) -> None:
+        if self.home.socket.parent != self.home.runtime:
+            with suppress(OSError):
+                # Shared by all homes with long paths: the last one removes it.
+                self.home.socket.parent.rmdir()
         self.server.state = "stopped"
         checkpoint(self.home.database)
         with suppress(OSError):
@@ -412,6 +415,7 @@ def main(arguments: list[str]) -> int:
             version=settings["version"],
             package_version=settings["package_version"],
             idle_seconds=settings["idle_seconds"],
+            spare=settings["spare"],
         )
         if settings.get("recover"):
             supervisor.server.move_database_aside()

@@ -19,6 +19,7 @@ from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.specs import HostSpec
+from jupyter_workflows.local.starting import SPARE_VARIABLE
 from jupyter_workflows.schema import Manifest
 
 HEAD = "import asyncio, os, time\nfrom pathlib import Path\nfrom jupyter_workflows.authoring import *\n"
@@ -36,6 +37,14 @@ def nap(seconds: float, log: str) -> float:
         file.write("begun\\n")
     time.sleep(seconds)
     return seconds
+
+@activity(heartbeat_timeout=timeout(seconds=30))
+def program(seconds: float, log: str) -> int:
+    import subprocess
+    process = subprocess.Popen(["sleep", str(seconds)])
+    with open(log, "a") as file:
+        file.write(f"{process.pid}\\n")
+    return process.wait()
 
 @activity
 def variable(name: str) -> str:
@@ -59,6 +68,10 @@ async def waiter(log: str) -> str:
     await wait_for_signal("go")
     await note("two", log)
     return "gone"
+
+@workflow
+async def outside(seconds: float, log: str) -> int:
+    return await program(seconds, log)
 
 @workflow
 async def look(name: str) -> str:
@@ -157,6 +170,12 @@ def served(runtime: Runtime, client_loop: LoopThread) -> Runs:
     runs = Runs(runtime, write_bundle(runtime.home), client_loop)
     runs.load()
     return runs
+
+
+@pytest.fixture
+def no_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no step runs, a worker host that nobody needs only takes processor time from the other tests."""
+    monkeypatch.setenv(SPARE_VARIABLE, "0")
 
 
 @pytest.fixture

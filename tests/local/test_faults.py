@@ -50,6 +50,7 @@ def fill(disk: Path) -> Path:
     return filler
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_full_disk_is_named_within_5_seconds_and_space_cures_it(tmp_path: Path):
     with small_disk(tmp_path / "disk") as disk, temporary_home(disk / "home") as home:
         home.create()
@@ -92,28 +93,37 @@ def test_a_read_only_disk_is_named(tmp_path: Path):
             local_runtime.ensure(home)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("supervisor.lock", '{"pid": 1, "hostname": "elsewhere", "socket": "/nowhere.sock"}'),
-        ("supervisor.lock", "half a pi"),
-        ("start.lock", "4711"),
-        ("runtime/runtime.json", '{"address": "127.0.0.1:1", "pid": 4711'),
-        ("runtime/supervisor.sock", "no socket"),
-        ("server/ports.json", '{"frontend": "http", "http": -1}'),
-        ("server/binary.json", "{{{"),
-        ("hosts/0123456789ab.json", '{"python": 1}'),
-        ("hosts/0123456789ab.json", "[]"),
-    ],
-)
-def test_stale_and_half_written_files_are_taken_over(own_home: Home, name: str, content: str):
-    path = own_home.create().data / name
-    path.write_text(content)
+STALE = [
+    {
+        "supervisor.lock": '{"pid": 1, "hostname": "elsewhere", "socket": "/nowhere.sock"}',
+        "start.lock": "4711",
+        "runtime/runtime.json": '{"address": "127.0.0.1:1", "pid": 4711',
+        "server/ports.json": '{"frontend": "http", "http": -1}',
+        "hosts/0123456789ab.json": '{"python": 1}',
+    },
+    {
+        "supervisor.lock": "half a pi",
+        "runtime/supervisor.sock": "no socket",
+        "server/binary.json": "{{{",
+        "server/ports.json": "[]",
+        "server/search-attributes.json": "",
+        "hosts/0123456789ab.json": "[]",
+    },
+]
+
+
+@pytest.mark.usefixtures("no_spare")
+@pytest.mark.parametrize("stale", STALE, ids=["stale", "half-written"])
+def test_stale_and_half_written_files_are_taken_over(own_home: Home, stale: dict[str, str]):
+    own_home.create()
+    for name, content in stale.items():
+        (own_home.data / name).write_text(content)
     runtime = local_runtime.ensure(own_home)
     assert runtime.status().state == "running"
     assert read_json(own_home.runtime_file)["address"] == runtime.address
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_socket_that_nobody_serves_is_taken_over(own_home: Home):
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(own_home.create().socket))
@@ -122,10 +132,8 @@ def test_a_socket_that_nobody_serves_is_taken_over(own_home: Home):
     assert local_runtime.ensure(own_home).status().state == "running"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["with space", "ünï→code", "what?a=b&c", "per%41cent", "hash#tag", "quo'te\"s", "long" * 40],
-)
+@pytest.mark.usefixtures("no_spare")
+@pytest.mark.parametrize("name", ["with space, ünï→code", "what?a=b&c per%41cent #tag quo'te\"s", "long" * 40])
 def test_a_home_may_have_any_name(tmp_path: Path, name: str):
     with temporary_home(tmp_path / name) as home:
         runtime = local_runtime.ensure(home)
@@ -134,6 +142,7 @@ def test_a_home_may_have_any_name(tmp_path: Path, name: str):
         assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_taken_port_is_given_up_for_another_one(own_home: Home):
     first = local_runtime.ensure(own_home).address
     local_runtime.down(own_home)
@@ -177,16 +186,15 @@ def _bound(taken: socket.socket, port: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("damage", ["garbage", "header", "pages", "truncated"])
+@pytest.mark.usefixtures("no_spare")
+@pytest.mark.parametrize("damage", ["garbage", "pages"])
 def test_a_damaged_database_is_named_left_alone_and_moved_aside_on_demand(own_home: Home, damage: str):
     local_runtime.ensure(own_home)
     local_runtime.down(own_home)
     content = own_home.database.read_bytes()
     content = {
         "garbage": b"not a database at all",
-        "header": b"\xff" * 100 + content[100:],
         "pages": content[:4096] + b"\xff" * 200_000 + content[204_096:],
-        "truncated": content[:100_000],
     }[damage]
     own_home.database.write_bytes(content)
     with pytest.raises(RuntimeFailed) as caught:
@@ -200,14 +208,15 @@ def test_a_damaged_database_is_named_left_alone_and_moved_aside_on_demand(own_ho
     assert aside.read_bytes() == content
 
 
-def test_recover_leaves_a_sound_database_alone(own: Runs):
-    own.run("greet", "you")
-    own.runtime.close()
-    local_runtime.down(own.runtime.home)
-    local_runtime.ensure(own.runtime.home, recover=True)
-    assert list(own.runtime.home.server.glob("*.damaged-*")) == []
+@pytest.mark.usefixtures("no_spare")
+def test_recover_leaves_a_sound_database_alone(own_home: Home):
+    local_runtime.ensure(own_home)
+    local_runtime.down(own_home)
+    local_runtime.ensure(own_home, recover=True)
+    assert list(own_home.server.glob("*.damaged-*")) == []
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_first_start_that_was_cut_short_does_not_spoil_the_database(own_home: Home):
     local_runtime.ensure(own_home)
     local_runtime.down(own_home)
@@ -218,6 +227,7 @@ def test_a_first_start_that_was_cut_short_does_not_spoil_the_database(own_home: 
     assert not (own_home.server / "database-unfinished").exists()
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_supervisor_that_hangs_is_named_and_down_ends_it(own_home: Home, monkeypatch: pytest.MonkeyPatch):
     runtime = local_runtime.ensure(own_home)
     pid = runtime.status().supervisor_pid
@@ -235,6 +245,7 @@ def test_a_supervisor_that_hangs_is_named_and_down_ends_it(own_home: Home, monke
     assert local_runtime.ensure(own_home).status().supervisor_pid != pid
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_home_in_use_on_another_computer_is_named(own_home: Home, monkeypatch: pytest.MonkeyPatch):
     runtime = local_runtime.ensure(own_home)
     runtime.close()
@@ -258,19 +269,20 @@ def test_a_home_in_use_on_another_computer_is_named(own_home: Home, monkeypatch:
         ("raise ValueError('at import')\n", "at import"),
         ("import os; os._exit(3)\n", "the worker host ended with exit code 3"),
     ],
+    ids=["import", "syntax", "raise", "exit"],
 )
-def test_a_bundle_that_can_not_be_imported_is_the_only_one_to_fail(own: Runs, activities: str, reason: str):
-    bad = write_bundle(own.runtime.home, activities=activities, workflows="")
+def test_a_bundle_that_can_not_be_imported_is_the_only_one_to_fail(served: Runs, activities: str, reason: str):
+    bad = write_bundle(served.runtime.home, activities=activities, workflows="")
     with pytest.raises(WorkerUnavailable, match=reason):
-        own.runtime.load_bundle(own.spec, bad)
-    assert own.run("greet", "you") == "hello you"
-    (host,) = own.runtime.status().hosts
-    assert host.bundles == [own.bundle.name]
+        served.runtime.load_bundle(served.spec, bad)
+    assert served.run("greet", "you") == "hello you"
+    (host,) = served.runtime.status().hosts
+    assert host.bundles == [served.bundle.name]
 
 
-def test_a_bundle_that_is_gone_is_named(own: Runs):
+def test_a_bundle_that_is_gone_is_named(served: Runs):
     with pytest.raises(WorkerUnavailable, match=r"jw_0000 is no whole bundle"):
-        own.runtime.load_bundle(own.spec, own.runtime.home.bundles / "jw_0000")
+        served.runtime.load_bundle(served.spec, served.runtime.home.bundles / "jw_0000")
 
 
 def test_a_python_that_is_gone_is_named(own: Runs):

@@ -73,6 +73,14 @@ def test_the_socket_limit_counts_bytes_not_characters(tmp_path: Path):
     assert Home.locate(Path("/") / ("ü" * 40)).socket.parent != Path("/") / ("ü" * 40) / "runtime"
 
 
+def test_a_home_may_be_a_link_to_a_directory_of_ones_own(tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    home = Home.locate(tmp_path / "link").create()
+    assert home.data == tmp_path / "link"
+    assert mode(tmp_path / "real") == 0o700
+
+
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path):
     (tmp_path / "home").write_text("")
     with pytest.raises(RuntimeFailed, match=r"home can't be used: File exists. Set JUPYTER_WORKFLOWS_HOME to"):

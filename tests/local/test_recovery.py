@@ -88,6 +88,16 @@ def test_a_step_of_a_killed_host_runs_again_at_once_and_finished_steps_do_not(ow
     assert only_host(own.runtime.status()).restarts == 1
 
 
+def test_a_program_that_a_step_started_ends_with_the_killed_host(own: Runs, tmp_path: Path):
+    log = tmp_path / "log"
+    own.start("outside", 120.0, str(log))
+    assert eventually(lambda: lines(log))
+    first = psutil.Process(int(lines(log)[0]))
+    kill(only_host(own.runtime.status()).pid)
+    assert eventually(lambda: not first.is_running())
+    assert eventually(lambda: len(lines(log)) == 2)
+
+
 def test_a_killed_supervisor_takes_all_with_it_and_everything_comes_back(own: Runs, tmp_path: Path):
     log = tmp_path / "log"
     handle = own.start("sleeper", 1.0, str(log))

@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
+import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+
+import jupyter_workflows
+from jupyter_workflows.connection import LoopThread
 from jupyter_workflows.local import runtime as local_runtime
-from jupyter_workflows.local.paths import Home
+from jupyter_workflows.local import starting
+from jupyter_workflows.local.paths import Home, read_json
 from jupyter_workflows.local.runtime import Runtime
+from jupyter_workflows.local.server import SEARCH_ATTRIBUTES
 
 # Forked, because twenty interpreters that import Temporal's SDK would take the machine for half a minute.
 STARTERS = """
@@ -33,3 +46,49 @@ def test_twenty_processes_at_once_get_one_supervisor_and_one_server(own_home: Ho
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 20
     assert len(set(done.stdout.splitlines())) == 1
+
+
+def test_search_attributes_of_a_later_version_are_added_to_an_old_database(own_home: Home):
+    with pytest.MonkeyPatch.context() as patch:
+        runtime = local_runtime.ensure(own_home)
+        runtime.close()
+        local_runtime.down(own_home)
+        note = own_home.server / "search-attributes.json"
+        assert read_json(note) == SEARCH_ATTRIBUTES
+        # The supervisor is a process of its own: what it is to want is put in by a copy of the package.
+        later = own_home.data / "later"
+        shutil.copytree(Path(jupyter_workflows.__file__).parent, later / "jupyter_workflows")
+        module = later / "jupyter_workflows" / "local" / "server.py"
+        module.write_text(
+            module.read_text().replace('"JwBundle": "Keyword"', '"JwBundle": "Keyword", "JwLater": "Int"')
+        )
+        patch.setattr(starting, "BOOT", later / "jupyter_workflows" / "local" / "boot.py")
+        command = psutil.Process(local_runtime.ensure(own_home).status().server_pid).cmdline()
+        assert "JwLater=Int" in command
+        assert read_json(note) == {**SEARCH_ATTRIBUTES, "JwLater": "Int"}
+
+
+def test_closed_runs_are_kept_for_ten_years(runtime: Runtime, client_loop: LoopThread):
+    async def retention() -> int:
+        client = await Client.connect(runtime.address, namespace=runtime.namespace)
+        asked = DescribeNamespaceRequest(namespace=runtime.namespace)
+        described = await client.workflow_service.describe_namespace(asked)
+        return described.config.workflow_execution_retention_ttl.seconds
+
+    assert client_loop.run(retention()) == 10 * 365 * 24 * 3600
+
+
+def test_a_start_says_what_it_does(own_home: Home):
+    said: list[str] = []
+    local_runtime.ensure(own_home, progress=said.append)
+    assert [text.rpartition(" ")[0] for text in said] == ["Starting the Temporal server"]
+    local_runtime.ensure(own_home, progress=said.append)
+    assert len(said) == 1
+
+
+def test_threads_of_one_kernel_share_one_connection(own_home: Home):
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(lambda _: local_runtime.ensure(own_home), range(8)))
+    (runtime,) = found
+    # This process's connections: the one it keeps, and the one that asks.
+    assert runtime.status().clients == [os.getpid()]
