@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
 ENDED = "already completed"
 
 
+AWAY_SECONDS = 60.0
 UI_ADDRESS = "JUPYTER_WORKFLOWS_UI_ADDRESS"
 
 
@@ -124,13 +126,22 @@ def translated(error: RPCError, access: RunAccess, run_id: str) -> JupyterWorkfl
     return JupyterWorkflowsError(f"the Temporal server refused: {error.message}")
 
 
-async def patiently(attempt: int, error: RPCError) -> None:
-    """Waits before a read is tried again while the server is away; raises when it has been away too long.
+class Patience:
+    """Lets a wait outlive a server that is restarted; a server that stays away ends it after a minute."""
 
-    Args:
-        attempt: How often it failed in a row, from 0.
-        error: The newest failure.
-    """
-    if error.status not in OUT_OF_REACH or attempt >= 60:
-        raise error
-    await asyncio.sleep(min(1.0, 0.05 * 2**attempt))
+    def __init__(self) -> None:
+        self.failures = 0
+        self.until = 0.0
+
+    async def after(self, error: RPCError) -> None:
+        """Waits before the next try.
+
+        Raises:
+            RPCError: The server has been away too long, or another try would not help.
+        """
+        now = time.monotonic()
+        self.until = self.until or now + AWAY_SECONDS
+        if error.status not in OUT_OF_REACH or now > self.until:
+            raise error
+        await asyncio.sleep(min(1.0, 0.05 * 2**self.failures))
+        self.failures += 1

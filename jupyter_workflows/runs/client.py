@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -89,7 +89,7 @@ class ListSource:
 
     access: RunAccess
     limit: int
-    wanted: Filter = Filter()
+    wanted: Filter = field(default_factory=Filter)
     assignee: str | None = None
 
 

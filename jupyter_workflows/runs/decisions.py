@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
@@ -31,6 +33,8 @@ from .untrusted import one_line
 DECIDE = "jupyter_workflows.decide"
 ANSWER_WITHIN = timedelta(seconds=30)
 GOOD_FOR = timedelta(minutes=10)
+
+_turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
 
 def json_value(value: Any, what: str) -> Any:
@@ -175,25 +179,52 @@ async def decide(
         RunNotFound: There is no such run.
         ConnectionFailed: The server is out of reach; says whether the decision was recorded.
     """
-    info = (await reader.describe()).workflow_execution_info
-    values = await reader.memo_values(info)
-    run = read_run(info, values)
-    approval = choose(wanted, read_approvals(info, values), run.id, run.status)
     form_json = None if form is None else json_value(form, "the form")
     if form_json is not None and not isinstance(form_json, dict):
         raise ApprovalRefused("form= takes an instance of the form, or a dict of its fields")
-    decision = signed(
-        approval,
-        verdict,
-        reader=reader,
-        reviewer=reviewer,
-        comment=comment,
-        form=form_json,
-        value=json_value(value, "the value") if edited else None,
-        edited=edited,
-    )
-    await send(reader, decision)
-    return await decided(reader, decision, approval)
+    value_json = json_value(value, "the value") if edited else None
+    async with turn(reader.workflow_id):
+        info = (await reader.describe()).workflow_execution_info
+        values = await reader.memo_values(info)
+        run = read_run(info, values)
+        approval = choose(wanted, read_approvals(info, values), run.id, run.status)
+        decision = signed(
+            approval,
+            verdict,
+            reader=reader,
+            reviewer=reviewer,
+            comment=comment,
+            form=form_json,
+            value=value_json,
+            edited=edited,
+        )
+        await send(reader, decision)
+        return await decided(reader, decision, approval)
+
+
+@asynccontextmanager
+async def turn(run_id: str) -> AsyncGenerator[None]:
+    """Lets the decisions on one run that this process sends go one after the other.
+
+    A run takes ten updates at a time, and the server drops and repeats what comes beyond: fifty clicks at once
+    took 20 seconds. In turn, the second one sees who decided and is refused without being sent.
+
+    Raises:
+        ApprovalRefused: Another decision on the run is on its way and did not end in time.
+    """
+    loop = asyncio.get_running_loop()
+    # The dictionary holds a lock as long as somebody holds or awaits it; a lock belongs to one loop.
+    lock = _turns.setdefault((id(loop), run_id), asyncio.Lock())
+    try:
+        await asyncio.wait_for(lock.acquire(), ANSWER_WITHIN.total_seconds())
+    except TimeoutError:
+        raise ApprovalRefused(
+            f"another decision on run {run_id} is on its way, and no worker has answered it: see `%workflow status`"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def send(reader: RunReader, decision: Decision) -> None:
@@ -203,24 +234,35 @@ async def send(reader: RunReader, decision: Decision) -> None:
         ApprovalRefused: It was refused, or no worker took it in time.
         ConnectionFailed: The server was out of reach, and the decision is not in history.
     """
-    handle = reader.access.client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
     try:
         async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
-            sent = decision.model_dump(mode="json")
-            await handle.execute_update(DECIDE, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
+            await deliver(reader, decision)
     except WorkflowUpdateFailedError as error:
         raise refusal(error, decision) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         if not await recorded(reader, decision):
-            raise unanswered(decision) from None
+            raise await unanswered(reader, decision) from None
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
             await refuse_ended(reader, decision)
-        if error.status not in OUT_OF_REACH and error.status != RPCStatusCode.NOT_FOUND:
-            raise ApprovalRefused(f"the Temporal server refused the decision: {error.message}") from None
-        if not await recorded(reader, decision):
-            cause = translated(error, reader.access, decision.workflow_id)
-            raise type(cause)(f"the decision on {decision.approval} was not recorded: {cause}") from None
+        cause = translated(error, reader.access, decision.workflow_id)
+        raise type(cause)(f"the decision on {decision.approval} was not recorded: {cause}") from None
+
+
+async def deliver(reader: RunReader, decision: Decision) -> None:
+    """Sends the decision until an answer comes; a server that is away or busy is asked again."""
+    handle = reader.access.client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
+    sent = decision.model_dump(mode="json")
+    while True:
+        try:
+            await handle.execute_update(DECIDE, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
+        except RPCError as error:
+            # A run takes ten updates at a time; the others are to come again.
+            if error.status not in (RPCStatusCode.RESOURCE_EXHAUSTED, *OUT_OF_REACH):
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 def refusal(error: WorkflowUpdateFailedError, decision: Decision) -> ApprovalRefused:
@@ -235,8 +277,12 @@ def refusal(error: WorkflowUpdateFailedError, decision: Decision) -> ApprovalRef
     )
 
 
-def unanswered(decision: Decision) -> ApprovalRefused:
-    """Nobody took the decision within the time given."""
+async def unanswered(reader: RunReader, decision: Decision) -> ApprovalRefused:
+    """Nobody took the decision within the time given: another was first, or no worker is there."""
+    info = (await reader.describe_execution(decision.run_id)).workflow_execution_info
+    for approval in read_approvals(info, await reader.memo_values(info)):
+        if approval.id == decision.approval and approval.status != "open":
+            return ApprovalRefused(f"{one_line(approval.id, 80)} is decided already: {ended_words(approval)}")
     return ApprovalRefused(
         f"the decision on {decision.approval} is not recorded: no worker of run {decision.workflow_id} answered "
         f"within {ANSWER_WITHIN.total_seconds():.0f} s. Start it (`%workflow up`), then look whether the approval is "

@@ -13,6 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest, ListWorkflowExecutionsRequest
+from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
 from ..schema import Approval, Run, RunStatus
@@ -197,7 +198,13 @@ async def fetch_infos(
             namespace=access.client.namespace, query=query, page_size=min(PAGE, limit), next_page_token=token
         )
         with in_our_words(access):
-            answer = await access.client.workflow_service.list_workflow_executions(request, retry=True)
+            try:
+                answer = await access.client.workflow_service.list_workflow_executions(request, retry=True)
+            except RPCError as error:
+                if "invalid search attribute: Jw" in error.message:
+                    # A namespace that lacks our search attributes has never had a run of ours: the first adds them.
+                    return []
+                raise
         found.extend(info for info in answer.executions if fits is None or fits(info))
         token = answer.next_page_token
         if not token:

@@ -22,8 +22,9 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import RPCError
 
+from ..errors import JupyterWorkflowsError
 from ..schema import Approval, Failure, Manifest, Run, Step
-from .access import RunAccess, in_our_words, patiently
+from .access import Patience, RunAccess, in_our_words
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
 from .listing import memo_payloads, open_approvals, read_run
@@ -146,8 +147,12 @@ class RunReader:
         try:
             if self.run_id and self.reduction.closing is None:
                 await self.read_new_events(self.reduction)
-        finally:
-            answer = await described
+        except BaseException:
+            described.cancel()
+            with contextlib.suppress(JupyterWorkflowsError, asyncio.CancelledError):
+                await described
+            raise
+        answer = await described
         if self.reduction.closing is None:
             # What describe no longer calls open must not look open.
             if self.reduction.last_event_id < answer.workflow_execution_info.history_length:
@@ -241,14 +246,15 @@ class RunReader:
             history_event_filter_type=kind,
             skip_archival=wait,
         )
-        failures = 0
+        patience = Patience()
         while True:
             try:
                 return await self.access.client.workflow_service.get_workflow_execution_history(request, retry=True)
             except RPCError as error:
                 with in_our_words(self.access, self.workflow_id):
-                    await patiently(failures, error)
-                failures += 1
+                    if not wait:
+                        raise
+                    await patience.after(error)
 
     async def ending(self) -> Closing:
         """Waits, without limit, for the end of the chain of executions, and gives it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from temporalio.converter import DataConverter
 Decode = Callable[[Payload], Any]
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
+READ_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,20 @@ class Values:
     async def prepare(self, payloads: Iterable[Payload]) -> None:
         """Decrypts and fetches what needs it."""
         room = MAX_STORED_BYTES if self.fetch_stored else -1
+        wanted: list[Payload] = []
         for payload in payloads:
             if id(payload) in self.ready:
                 continue
             size = stored_bytes(payload)
-            if size > 0:
-                room -= size
-                value = Stored(size) if room < 0 else await self.read(payload)
+            room -= size
+            if size and room < 0:
+                self.ready[id(payload)] = payload, Stored(size)
+            elif size or self.converter.payload_codec:
+                wanted.append(payload)
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            batch = wanted[start : start + READ_AT_ONCE]
+            for payload, value in zip(batch, await asyncio.gather(*map(self.read, batch)), strict=True):
                 self.ready[id(payload)] = payload, value
-            elif self.converter.payload_codec:
-                self.ready[id(payload)] = payload, await self.read(payload)
 
     async def read(self, payload: Payload) -> Any:
         """One payload's value, by the converter's asynchronous way."""

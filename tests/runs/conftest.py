@@ -162,12 +162,23 @@ def eventually(read: Callable[[], Any], limit_seconds: float = 15) -> Any:
     return value
 
 
+async def dev_server(flags: list[str]) -> WorkflowEnvironment:
+    """A dev server; the SDK gives one 5 seconds to start, which a busy machine may need more than once."""
+    for attempt in range(5):
+        try:
+            return await WorkflowEnvironment.start_local(
+                dev_server_existing_path=temporal_binary(), dev_server_extra_args=flags, dev_server_log_level="error"
+            )
+        except RuntimeError:
+            if attempt == 4:
+                raise
+    raise AssertionError("unreachable")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     async def begin() -> WorkflowEnvironment:
-        environment = await WorkflowEnvironment.start_local(
-            dev_server_existing_path=temporal_binary(), dev_server_extra_args=FLAGS, dev_server_log_level="error"
-        )
+        environment = await dev_server(FLAGS)
         client = environment.client
         request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=SEARCH_ATTRIBUTES)
         await client.operator_service.add_search_attributes(request)

@@ -135,7 +135,7 @@ def test_cancel_ends_the_run_and_waits_for_nothing(scenes: Engine) -> None:
     with pytest.raises(WorkflowCancelled, match=f"run {run.id} was cancelled"):
         run.result(timeout=20)
     assert run.steps()[0].status == "cancelled"
-    with pytest.raises(JupyterWorkflowsError, match="is cancelled already: there is nothing to cancel"):
+    with pytest.raises(JupyterWorkflowsError, match=r"has ended \(cancelled\): there is nothing to cancel"):
         run.cancel()
 
 
@@ -145,7 +145,7 @@ def test_terminate_gives_its_reason(scenes: Engine) -> None:
     with pytest.raises(WorkflowTerminated, match="was terminated: wrong input"):
         run.result(timeout=20)
     for verb, act in (("terminate", run.terminate), ("signal", lambda: run.signal("x"))):
-        with pytest.raises(JupyterWorkflowsError, match=f"is terminated already: there is nothing to {verb}"):
+        with pytest.raises(JupyterWorkflowsError, match=rf"has ended \(terminated\): there is nothing to {verb}"):
             act()
 
 
