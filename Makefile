@@ -14,7 +14,7 @@ help:
 	@echo "make lab    the tour in JupyterLab"
 	@echo "make lint   ruff and pyright"
 	@echo "make chaos  faults thrown at real runs; writes docs/reliability.md (FULL=1: release counts)"
-	@echo "make bench  speed against the raw Temporal SDK; writes benchmarks/results"
+	@echo "make bench  speed against the plain Temporal SDK; writes docs/benchmarks.md (ROUNDS=15)"
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
@@ -43,7 +43,7 @@ chaos: $(VENV)/.ready
 	$(VENV)/bin/python -m chaos $(if $(FULL),--full)
 
 bench: $(VENV)/.ready
-	$(VENV)/bin/python benchmarks/run.py
+	$(VENV)/bin/python -m benchmarks --rounds $(or $(ROUNDS),15)
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache

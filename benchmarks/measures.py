@@ -1,0 +1,105 @@
+"""What was measured, what it had to be, and the page that says so."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Args:
+        rounds: How often each thing is done.
+        runs: How many runs are "many at once".
+    """
+
+    rounds: int = 15
+    runs: int = 200
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the table.
+
+    Args:
+        what: What was done.
+        target: The bar, in words.
+        values: What was measured, in `unit`.
+        limit: The bar, in what `verdict_on` gives.
+        unit: `s`, `x` or `MB`.
+        against: The same done by the plain SDK, in the same unit; then the ratio of the medians counts.
+        at_least: The ratio must be at least `limit`, not at most.
+        worst: The 95th percentile counts, not the median.
+    """
+
+    what: str
+    target: str
+    values: Sequence[float]
+    limit: float
+    unit: str = "s"
+    against: Sequence[float] = field(default=())
+    at_least: bool = False
+    worst: bool = False
+
+    @property
+    def figure(self) -> float:
+        """What is compared with the limit."""
+        if self.against and self.at_least:
+            return statistics.median(self.against) / statistics.median(self.values)
+        if self.against:
+            return statistics.median(self.values) / statistics.median(self.against)
+        return percentile(self.values) if self.worst else statistics.median(self.values)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bar was met."""
+        return self.figure >= self.limit if self.at_least else self.figure <= self.limit
+
+    def line(self) -> str:
+        """The measure as a line of a Markdown table."""
+        ours = shown(percentile(self.values) if self.worst else statistics.median(self.values), self.unit)
+        plain = shown(statistics.median(self.against), self.unit) if self.against else ""
+        ratio = f"{self.figure:.2f} x" if self.against else ""
+        spread = f"{shown(min(self.values), self.unit)} to {shown(max(self.values), self.unit)}, n = {len(self.values)}"
+        verdict = "yes" if self.holds else "**no**"
+        return f"| {self.what} | {ours} | {plain} | {ratio} | {self.target} | {verdict} | {spread} |"
+
+
+def percentile(values: Sequence[float], share: float = 0.95) -> float:
+    """The value that `share` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def shown(value: float, unit: str) -> str:
+    """A value with its unit."""
+    if unit == "s":
+        return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    return f"{value:.2f} x" if unit == "x" else f"{value:.1f} MB"
+
+
+def page(measures: Sequence[Measure], plan: Plan) -> str:
+    """The page of the documentation."""
+    load = os.getloadavg()[0]
+    versions = f"temporalio {version('temporalio')}, pydantic {version('pydantic')}, Python {platform.python_version()}"
+    lines = "\n".join(measure.line() for measure in measures)
+    return f"""# Benchmarks
+
+`make bench` measures what a user waits for and writes this page; `make bench ROUNDS=3` is quicker. What is compared
+with the plain SDK ran in the same process against the same server, turn and turn about, with a worker process for each
+side; the plain SDK has all its defaults. Times are medians of {plan.rounds} rounds, or the 95th percentile (p95) where
+the bar is.
+
+Measured with {os.cpu_count()} processors, load average {load:.1f} at the end; {versions}. A load above the number of
+processors means that other programs took part: then the ratios count, not the times.
+
+| What | Ours | Plain SDK | Ratio | Bar | Met | Spread |
+|---|---|---|---|---|---|---|
+{lines}
+"""
