@@ -45,6 +45,9 @@ class Weave(ast.NodeTransformer):
             node.body = [call(node.body[0], "show_help", name)]
             return ast.fix_missing_locations(node)
         rest = node.body[1:]
+        if not rest:
+            node.body = [call(node.body[0], "refuse_empty", name)]
+            return ast.fix_missing_locations(node)
         futures = 0
         while futures < len(rest) and is_future_import(rest[futures]):
             futures += 1
@@ -141,6 +144,12 @@ def show_magic(filename: str, magic: str, line: str) -> None:
 def finish(magic: str, line: str, names: str) -> None:
     """Called after the body, which has defined the functions `names`."""
     _handlers["finish"](magic, line, [name for name in names.split(",") if name])
+
+
+def refuse_empty(magic: str) -> None:
+    """Called where there is no body."""
+    show_magic(sys._getframe(1).f_code.co_filename, magic, "")  # pyright: ignore[reportPrivateUsage]
+    _handlers["empty"](magic)
 
 
 def show_help(magic: str) -> None:

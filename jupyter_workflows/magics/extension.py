@@ -21,6 +21,7 @@ from IPython.core.magic import no_var_expand
 from ..authoring import Workflow
 from ..authoring.launch import set_launcher
 from ..commands.parser import build_parser
+from ..errors import AuthoringError
 from ..runs.viewing import set_viewer
 from . import cells
 from .completion import Matcher
@@ -53,7 +54,10 @@ class KernelLauncher:
                 from ..session import Session
 
                 self._made = Session(
-                    namespace=self.shell.user_ns, directory=self.directory, notebook=notebook_path(self.shell)
+                    namespace=self.shell.user_ns,
+                    directory=self.directory,
+                    notebook=notebook_path(self.shell),
+                    progress=tell,
                 )
                 self.recorder.attach(self._made.cells)
             return self._made
@@ -96,6 +100,7 @@ class Extension:
         shell.ast_transformers.append(self.weave)
         cells.handle("begin", self.begin)
         cells.handle("finish", self.finish)
+        cells.handle("empty", refuse_empty)
         cells.handle("help", show_help)
         self.register_magics()
         if getattr(shell, "kernel", None) is not None:
@@ -162,6 +167,16 @@ class Extension:
             use(None)
 
 
+def refuse_empty(magic: str) -> None:
+    """Refuses a cell with nothing below its magic.
+
+    Raises:
+        AuthoringError: Always.
+    """
+    what = "an `async def`" if magic == "workflow" else "functions"
+    raise AuthoringError(f"the cell has nothing below %%{magic}: write {what} there", code="JW440")
+
+
 def show_help(magic: str) -> None:
     """Displays the help of a cell magic."""
     from .lines import HelpText, show
@@ -182,6 +197,14 @@ def notebook_path(shell: Any) -> str | None:
     """The path of the notebook, where the front end tells it."""
     # jupyter_server sets the first, VS Code the second.
     return os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+
+
+def tell(text: str) -> None:
+    """Says below the cell what a slow step is doing; what happens in the background is nobody's wait."""
+    from .lines import HelpText, show
+
+    if threading.current_thread() is threading.main_thread():
+        show(HelpText(f"{text} …"))
 
 
 def warm(session_of: Callable[[], Session]) -> None:

@@ -61,14 +61,7 @@ class StepCells:
             self.make_workflows(options, names)
 
     def run_cell(self, magic: str, line: str, body: str) -> None:
-        """Runs a cell that IPython hands over to the magic: one without a body, or one made by a program.
-
-        Raises:
-            AuthoringError: There is nothing below the magic's line.
-        """
-        if not body.strip():
-            what = "an `async def`" if magic == "workflow" else "functions"
-            raise AuthoringError(f"the cell has nothing below %%{magic}: write {what} there", code="JW440")
+        """Runs a cell that IPython hands over to the magic: one that a program made."""
         with self.recorder.apart():
             result = self.shell.run_cell(f"%%{magic} {line}\n{body}", store_history=False)
         result.raise_error()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import ClosureError, JupyterWorkflowsError, WorkflowFailed
-from ..schema import CellLocation
+from ..schema import CellLocation, Failure
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -75,7 +75,22 @@ def clean(shell: Any, error: JupyterWorkflowsError) -> list[str]:
     place = None if isinstance(error, ClosureError) else place_of(shell, error)
     if place:
         lines += ["", *place]
+    if isinstance(error, WorkflowFailed) and error.failure is not None:
+        lines += traceback_of(error.failure)
     return ["\n".join(lines)]
+
+
+def traceback_of(failure: Failure) -> list[str]:
+    """The traceback that a step or the workflow's code left in history: the user's own frames."""
+    from ..runs.untrusted import printable
+
+    found: Failure | None = failure
+    while found is not None and not found.traceback:
+        found = found.cause
+    if found is None or not found.traceback:
+        return []
+    where = f"in step {found.step}" if found.step else "in the worker"
+    return ["", f"{QUIET}{where}{OFF}", printable(found.traceback.rstrip(), 4_000)]
 
 
 def public(kind: type[BaseException]) -> type[BaseException]:
