@@ -19,7 +19,9 @@ import nbformat
 
 from ..kernels import kernel_environment
 
-START_SECONDS = 60
+START_SECONDS = 120
+# The first page of a fresh JupyterLab takes 3 s on a quiet machine.
+LOAD_SECONDS = 180
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 IDLE_KERNEL = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
@@ -90,7 +92,7 @@ class Notebook:
     def __init__(self, page: Any, address: str, path: Path) -> None:
         self.page = page
         page.goto(f"{address}/lab/tree/{path.name}?reset&token=test")
-        page.wait_for_function(IDLE_KERNEL, timeout=90_000)
+        page.wait_for_function(IDLE_KERNEL, timeout=LOAD_SECONDS * 1000)
 
     def run(self, index: int, *, wait: bool = True, seconds: float = 90) -> None:
         """Runs a cell; waits until it is done."""

@@ -26,19 +26,26 @@ export function StepTable({ model, filter, selected, onSelect }: TableProps) {
   const current = Math.max(shown.indexOf(selected), 0);
   const first = Math.max(0, Math.floor(top / ROW) - SPARE_ROWS);
   const last = Math.min(shown.length, first + SHOWN_ROWS + 2 * SPARE_ROWS);
+  // The row that a key chose is focused once it is in the page: rows out of sight are not.
+  const focusNext = useRef(false);
   useEffect(() => {
     if (selected < 0 || !box.current) return;
-    const at = current * ROW;
-    if (at < box.current.scrollTop) box.current.scrollTop = at;
-    else if (at > box.current.scrollTop + (SHOWN_ROWS - 2) * ROW) box.current.scrollTop = at - (SHOWN_ROWS - 2) * ROW;
+    scrollTo(box.current, current * ROW);
+    setTop(box.current.scrollTop);
   }, [selected, current]);
+  useEffect(() => {
+    const row = focusNext.current && box.current?.querySelector<HTMLElement>("tr[aria-selected=true]");
+    if (!row) return;
+    focusNext.current = false;
+    row.focus({ preventScroll: true });
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const next = reached(event, current, selected < 0, shown.length);
     if (next < 0) return;
     event.preventDefault();
     event.stopPropagation();
+    focusNext.current = true;
     onSelect(shown[next]!);
-    requestAnimationFrame(() => box.current?.querySelector<HTMLElement>("tr[aria-selected=true]")?.focus());
   };
   const rows = Array.from(shown.subarray(first, last));
   return (
@@ -71,6 +78,13 @@ export function StepTable({ model, filter, selected, onSelect }: TableProps) {
       {!shown.length && <div class="jwl-empty">no such steps</div>}
     </div>
   );
+}
+
+/** Brings a row into sight, below the heading. */
+function scrollTo(box: HTMLElement, top: number): void {
+  const last = top - (SHOWN_ROWS - 2) * ROW;
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (last > box.scrollTop) box.scrollTop = last;
 }
 
 /** The row that a key leads to; -1 where it is none of ours. */
