@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
+import struct
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -147,14 +148,14 @@ def cut_log(stage: Stage, outcome: Outcome) -> None:
     copy = Home.locate(stage.folder / "copy")
     shutil.rmtree(copy.data, ignore_errors=True)
     copy.create()
-    for suffix in ("", "-wal"):
-        source = Path(f"{stage.home.database}{suffix}")
-        if source.exists():
-            shutil.copyfile(source, f"{copy.database}{suffix}")
+    copy_database(stage.home, copy)
     log = Path(f"{copy.database}-wal")
-    if log.exists() and log.stat().st_size > 1:
+    size = log.stat().st_size if log.exists() else 0
+    least = copied_back(copy)
+    if size > least:
         with log.open("r+b") as file:
-            file.truncate(stage.random.randrange(1, log.stat().st_size))
+            file.truncate(stage.random.randrange(least, size))
+    Path(f"{copy.database}-shm").unlink(missing_ok=True)
     began = time.monotonic()
     try:
         local_runtime.ensure(copy).close()
@@ -167,6 +168,30 @@ def cut_log(stage: Stage, outcome: Outcome) -> None:
     left = gone(copy.data, 5.0)
     outcome.orphans += len(left)
     outcome.demand(not left, f"left on the copy: {left}")
+
+
+def copy_database(source: Home, target: Home) -> None:
+    """Copy the database at one moment of its life, as a power cut would find it."""
+    with closing(sqlite3.connect(source.database, timeout=10, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for suffix in ("", "-wal", "-shm"):
+            file = Path(f"{source.database}{suffix}")
+            if file.exists():
+                shutil.copyfile(file, f"{target.database}{suffix}")
+        connection.execute("ROLLBACK")
+
+
+def copied_back(home: Home) -> int:
+    """How many bytes of the log are in the database already; they were synced before, so no power cut takes them.
+
+    From the number of frames in the shared memory's header, https://sqlite.org/walformat.html#the_wal_index_header.
+    """
+    shared = Path(f"{home.database}-shm")
+    if not shared.exists():
+        return 0
+    (frames,) = struct.unpack_from("=I", shared.read_bytes(), 96)
+    (page_bytes,) = struct.unpack_from(">H", home.database.read_bytes()[:100], 16)
+    return 32 + frames * (24 + (65_536 if page_bytes == 1 else page_bytes))
 
 
 def check_database(stage: Stage, outcome: Outcome) -> None:
