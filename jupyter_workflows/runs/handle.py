@@ -130,7 +130,12 @@ class Run(Viewable, Generic[T]):
         return loop_thread().run(self.bounded(self.outcome(), seconds), cancel_on_interrupt=True)
 
     async def outcome(self) -> T:
-        """The result; to be awaited on the loop thread."""
+        """The result; to be awaited on the loop thread.
+
+        Raises:
+            WorkflowFailed: The run ended without one.
+            PayloadError: It can't be read.
+        """
         reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
         closing = await reader.ending()
         if closing.status != "completed":
@@ -199,7 +204,11 @@ class Run(Viewable, Generic[T]):
         return loop_thread().run(self.bounded(self.until(what), seconds), cancel_on_interrupt=True)
 
     async def until(self, what: str) -> Snapshot:
-        """Waits until something is so; to be awaited on the loop thread."""
+        """Waits until something is so; to be awaited on the loop thread.
+
+        Raises:
+            ResultNotReady: The run ended without it.
+        """
         reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
         snapshot = None
         async for snapshot in reader.changes():
@@ -320,7 +329,11 @@ class Run(Viewable, Generic[T]):
         return loop_thread().run(self.queried(name))
 
     async def queried(self, name: str) -> Any:
-        """Asks the run's worker; to be awaited on the loop thread."""
+        """Asks the run's worker; to be awaited on the loop thread.
+
+        Raises:
+            JupyterWorkflowsError: It has no such value, or no worker answers.
+        """
         await self.reader.describe()
         handle = self.temporal_handle()
         try:
@@ -351,7 +364,11 @@ class Run(Viewable, Generic[T]):
         loop_thread().run(self.asked(verb, call))
 
     async def asked(self, verb: str, call: Callable[[WorkflowHandle[Any, Any]], Any]) -> None:
-        """Sends the request; to be awaited on the loop thread."""
+        """Sends the request; to be awaited on the loop thread.
+
+        Raises:
+            JupyterWorkflowsError: The run has ended already.
+        """
         run = await self.reader.run()
         if run.status == "running":
             try:
