@@ -193,20 +193,28 @@ class RunReader:
 
     async def read_new_events(self, reduction: Reduction) -> None:
         """Applies the events that are new: a first time from the start, later from the newest backwards."""
-        events = await (self.new_events(reduction) if reduction.last_event_id else self.all_events(reduction))
-        for event in events:
+        if not reduction.last_event_id:
+            await self.read_all_events(reduction)
+            return
+        for event in await self.new_events(reduction):
             reduction.apply(event)
 
-    async def all_events(self, reduction: Reduction) -> list[HistoryEvent]:
-        """The whole history."""
-        events: list[HistoryEvent] = []
-        token = b""
-        while True:
-            answer = await self.history_page(reduction.run_id, token)
-            events.extend(answer.history.events)
-            token = answer.next_page_token
-            if not token:
-                return events
+    async def read_all_events(self, reduction: Reduction) -> None:
+        """Applies the whole history; a page is applied while the next one is on its way."""
+        page = asyncio.ensure_future(self.history_page(reduction.run_id, b""))
+        try:
+            while True:
+                answer = await page
+                if answer.next_page_token:
+                    page = asyncio.ensure_future(self.history_page(reduction.run_id, answer.next_page_token))
+                    # Lets the request out before the events are applied.
+                    await asyncio.sleep(0)
+                for event in answer.history.events:
+                    reduction.apply(event)
+                if not answer.next_page_token:
+                    return
+        finally:
+            page.cancel()
 
     async def new_events(self, reduction: Reduction) -> list[HistoryEvent]:
         """The events after the last one applied, oldest first."""
