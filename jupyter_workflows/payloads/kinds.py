@@ -23,7 +23,7 @@ from itertools import chain
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from google.protobuf.message import Message
-from pydantic import BaseModel, PlainSerializer, SecretBytes, SecretStr, WrapSerializer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 Route = Literal[
@@ -49,6 +49,9 @@ _ITEMS = (list, tuple, set, frozenset, deque)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 _TABULAR = frozenset({("pandas", "DataFrame"), ("pandas", "Series"), ("pyarrow", "Table"), ("numpy", "ndarray")})
 _MISSING = frozenset({"NaTType", "NAType"})
+# pydantic's own classes by name: its modules for them take 40 ms to import.
+_SERIALIZERS = frozenset({"PlainSerializer", "WrapSerializer"})
+_SECRETS = frozenset({"SecretStr", "SecretBytes", "Secret"})
 _LOCKS = frozenset(
     {
         "_thread",
@@ -141,7 +144,7 @@ def _record_kind(cls: type) -> Kind:
 
 
 def _may_hold_more(field: FieldInfo) -> bool:
-    if field.exclude or any(isinstance(each, (PlainSerializer, WrapSerializer)) for each in field.metadata):
+    if field.exclude or any(type(each).__name__ in _SERIALIZERS for each in field.metadata):
         return False
     return not _is_leaf_annotation(field.annotation)
 
@@ -182,7 +185,10 @@ def _remedy(cls: type) -> str:
 
 
 _REMEDIES: tuple[tuple[Callable[[type], bool], str], ...] = (
-    (lambda cls: issubclass(cls, (SecretStr, SecretBytes)), "It would arrive masked; read the secret inside the step"),
+    (
+        lambda cls: any(base.__name__ in _SECRETS for base in cls.__mro__),
+        "It would arrive masked; read the secret inside the step",
+    ),
     (lambda cls: issubclass(cls, _FUNCTIONS), "Call it inside the step, or pass its name"),
     (lambda cls: issubclass(cls, io.IOBase), "Pass the path and open the file inside the step"),
     (lambda cls: issubclass(cls, socket.socket), "Open the connection inside the step"),

@@ -11,15 +11,7 @@ import functools
 import inspect
 from typing import Annotated, Any, cast, get_origin
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    InstanceOf,
-    PydanticSchemaGenerationError,
-    PydanticUserError,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypeAliasType
 
 from .kinds import kind_of
@@ -117,9 +109,13 @@ def _checkable(annotation: Any) -> Any:
     if isinstance(annotation, type) and any(
         (base.__module__, base.__name__) == ("numpy", "generic") for base in annotation.__mro__
     ):
+        from pydantic import BeforeValidator
+
         return Annotated[annotation, BeforeValidator(lambda v: v if isinstance(v, annotation) else annotation(v))]
     origin = get_origin(annotation)
     if isinstance(origin, type) and kind_of(origin).route == "tabular":
+        from pydantic import InstanceOf
+
         return cast("Any", InstanceOf)[origin]  # numpy.typing.NDArray[...]: the class is checked, the dtype is not
     if _is_dataclass(annotation) and not hasattr(annotation, "__pydantic_config__"):
         # Only as a part of something else does a dataclass take a configuration that is not its own.
