@@ -229,6 +229,18 @@ def test_interrupt_ends_a_command_without_a_traceback(run: Any):
     run("terminate", "interrupted")
 
 
+def test_worker_serves_a_bundle_until_it_is_interrupted(run: Any, home: Home):
+    path = json.loads(run("bundle", "adding", "--json")[1])["path"]
+    status = local_runtime.status(home)
+    server = {"TEMPORAL_ADDRESS": str(status.address), "TEMPORAL_NAMESPACE": str(status.namespace)}
+    worker = subprocess.Popen([*COMMAND, "worker", path], stderr=subprocess.PIPE, text=True, env=os.environ | server)
+    assert worker.stderr is not None
+    assert worker.stderr.readline().startswith(f"serving adding of {path} on {status.address}, queue jw-")
+    worker.send_signal(signal.SIGINT)
+    assert worker.communicate(timeout=60)[1] == "jupyter workflows: interrupted; runs go on without this terminal\n"
+    assert worker.returncode == 130
+
+
 def test_reader_that_goes_away_is_no_error(home: Home):
     command = subprocess.Popen([*COMMAND, "runs", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert command.stdout is not None
