@@ -16,7 +16,9 @@ from types import FrameType
 def main(arguments: list[str]) -> None:
     """Run the program, and kill it when the pipe is closed."""
     lifeline = int(arguments[0])
-    program = subprocess.Popen(arguments[1:])
+    # It inherits what its supervisor has passed on, the lock on its database among it.
+    os.set_inheritable(lifeline, False)
+    program = subprocess.Popen(arguments[1:], close_fds=False)
 
     def pass_on(number: int, _: FrameType | None) -> None:
         program.send_signal(number)

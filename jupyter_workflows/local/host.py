@@ -69,6 +69,7 @@ class WorkerHost:
         self._connected_to: tuple[object, ...] = ()
         self._background: set[asyncio.Task[None]] = set()
         self._predecessors = Predecessors("")
+        self._taken_over: set[str] = set()
         self._leases = 1
         self._idle_seconds = 30.0
         self._idle_watch: asyncio.Task[None] | None = None
@@ -121,7 +122,8 @@ class WorkerHost:
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         bundles = [Path(bundle) for bundle in message["bundles"]]
         if bundles:
-            self._in_background(self._take_over([_queue(bundle) for bundle in bundles]))
+            self._taken_over.update(_queue(bundle) for bundle in bundles)
+            self._in_background(self._take_over(list(self._taken_over)))
         for bundle in bundles:
             self._in_background(self._load_unasked(bundle))
         self._in_background(self._tell_ready())
@@ -175,6 +177,10 @@ class WorkerHost:
                 asyncio.to_thread(load_trusted, bundle.parent.parent / "keys"),
             )
             worker = bundle_worker(client, loaded, identity=self._predecessors.identity)
+        if queue not in self._taken_over:
+            # A kernel may ask for a bundle before the supervisor has found out that it has open runs.
+            self._taken_over.add(queue)
+            self._in_background(self._take_over([queue]))
         run = asyncio.create_task(worker.run())
         self._served[queue] = Served(queue, worker, run)
         run.add_done_callback(lambda run: self._on_worker_end(bundle, queue, run))
@@ -200,10 +206,13 @@ class WorkerHost:
         client = await self._client
         for seconds in (0.0, *SECOND_LOOKS_SECONDS):
             await asyncio.sleep(seconds)
-            with suppress(RPCError):
+            try:
                 returned = await hand_back(client, queues, self._predecessors)
-                if returned:
-                    sys.stderr.write(f"gave back {returned} steps of a worker that died\n")
+            except RPCError as error:
+                sys.stderr.write(f"open runs could not be looked at: {error}\n")
+                continue
+            if returned:
+                sys.stderr.write(f"gave back {returned} steps of a worker that died\n")
 
     # Idle ------------------------------------------------------------------------------------------------------------
 

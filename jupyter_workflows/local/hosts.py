@@ -159,7 +159,11 @@ class HostTable:
         if self._spare is None and self._spare_spec and not self._stopping:
             with suppress(OSError):
                 self._spare = self._new_process(self._spare_spec)
-                self._spare.notify({"op": "connect", **self._server()})
+                self._connect_spare()
+
+    def _connect_spare(self) -> None:
+        if self._spare and self.address:
+            self._spare.notify({"op": "connect", **self._server()})
 
     def _new_process(self, spec: HostSpec) -> HostProcess:
         return HostProcess(self._loop, spec, self._home.logs / "hosts.log", nothing)
@@ -254,6 +258,7 @@ class HostTable:
     def move(self, address: str) -> None:
         """The server is at another address: hosts that were connected to the old one start anew."""
         moved, self.address = bool(self.address) and address != self.address, address
+        self._connect_spare()
         for host in self.hosts.values():
             if moved and host.process:
                 host.process.child.kill()
@@ -293,6 +298,10 @@ class HostTable:
 
     def _start(self, host: Host) -> None:
         host.restart = None
+        if not self.address:
+            # The server of a supervisor that was killed is still dying: in a moment its ports are known.
+            host.restart = self._loop.call_later(0.02, lambda: self._start(host))
+            return
         try:
             process = self._take_process(host.spec, REFILL_AFTER_DEATH_SECONDS if host.restarts else REFILL_SECONDS)
         except OSError as error:

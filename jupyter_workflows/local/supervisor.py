@@ -34,6 +34,7 @@ LOG_BYTES = 4 * 1024 * 1024
 LOG_SECONDS = 30.0
 HOST_STOP_SECONDS = 1.2
 SPARE_IDLE_SECONDS = 1800.0
+RESTORE_AGAIN_SECONDS = 0.5
 FAILED_SECONDS = 5.0
 CLEANUP_FIRST_SECONDS = 300.0
 CLEANUP_SECONDS = 24 * 3600.0
@@ -103,7 +104,7 @@ class Supervisor:
 
     def _on_server(self) -> None:
         server = self.server
-        if server.state == "starting":
+        if server.state == "starting" and server.child:
             self.table.move(server.address)
         elif server.state == "ready":
             self._publish()
@@ -134,17 +135,18 @@ class Supervisor:
 
     def _restore_hosts(self) -> None:
         """Start the hosts of open runs, whoever started them: after a crash or reboot no kernel may ever come back."""
-        if self._hosts_restored:
+        if self._hosts_restored or self.server.state != "ready" or self._ending is not None:
             return
-        self._hosts_restored = True
         known = remembered(self.home)
         if not known and not any(self.home.bundles.iterdir()):
             return
         try:
             queues = self._open_queues()
         except OSError as error:
-            sys.stderr.write(f"open runs could not be listed: {error}\n")
+            sys.stderr.write(f"open runs could not be listed, trying again: {error}\n")
+            self.loop.call_later(RESTORE_AGAIN_SECONDS, self._restore_hosts)
             return
+        self._hosts_restored = True
         environment = dict(os.environ)
         for spec, bundles in known:
             needed = [bundle for bundle in bundles if _queue(bundle) in queues]
@@ -418,7 +420,7 @@ def main(arguments: list[str]) -> int:
             spare=settings["spare"],
         )
         if settings.get("recover"):
-            supervisor.server.move_database_aside()
+            supervisor.server.recover = True
         supervisor.start()
         report.write(json.dumps({"listening": True}))
     except (OSError, RuntimeFailed) as error:
