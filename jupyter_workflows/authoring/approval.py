@@ -26,9 +26,8 @@ from ..security import identity
 from .edits import edits
 from .messages import in_workflow_only
 from .policies import positive
-from .state import RunState, run_state
+from .state import OPEN_APPROVALS, RunState, run_state
 
-OPEN_APPROVALS = temporalio.common.SearchAttributeKey.for_int("JwOpenApprovals")
 MEMO_PREFIX = "approval:"
 NAME = "human_approval"
 

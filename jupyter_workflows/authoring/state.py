@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import temporalio.common
 import temporalio.workflow
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .approval import OpenApproval
     from .definitions import Workflow
     from .policies import RetryPolicy
+
+OPEN_APPROVALS = temporalio.common.SearchAttributeKey.for_int("JwOpenApprovals")
 
 
 @dataclass
@@ -38,3 +41,11 @@ class RunState:
 def run_state() -> RunState:
     """The memory of the run whose workflow code executes now."""
     return temporalio.workflow.instance().state
+
+
+def child_search_attributes() -> temporalio.common.TypedSearchAttributes:
+    """What a child run can be found by: all that its parent can, without the parent's open approvals."""
+    inherited = temporalio.workflow.info().typed_search_attributes
+    if OPEN_APPROVALS not in inherited:
+        return inherited
+    return inherited.updated(temporalio.common.SearchAttributePair(OPEN_APPROVALS, 0))

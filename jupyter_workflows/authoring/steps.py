@@ -17,7 +17,7 @@ from ..schema import CellLocation
 from . import bundles
 from .messages import in_workflow_only
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
-from .state import RunState, run_state
+from .state import RunState, child_search_attributes, run_state
 
 if TYPE_CHECKING:
     from .definitions import Activity, Workflow
@@ -102,7 +102,7 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
             id=f"{temporalio.workflow.info().workflow_id}/{step}",
             execution_timeout=workflow.timeout,
             memo={"jw:workflow": workflow.__name__},
-            search_attributes=temporalio.workflow.info().typed_search_attributes,
+            search_attributes=child_search_attributes(),
             event_groups=event_groups(state, workflow),
         )
     except temporalio.exceptions.ChildWorkflowError as error:

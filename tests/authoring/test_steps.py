@@ -143,6 +143,19 @@ async def test_a_child_workflow_gives_its_result(engine: Engine) -> None:
     assert await engine.run("outer", 1) == 20
 
 
+async def test_a_child_run_does_not_count_its_parents_approvals(engine: Engine) -> None:
+    await engine.serve(
+        "@workflow\nasync def inner() -> None:\n    await wait_for_signal('go')\n"
+        "@workflow\nasync def outer() -> None:\n    await asyncio.gather(human_approval('?'), inner())\n"
+    )
+    handle = await engine.start("outer")
+    await engine.approval(handle)
+    child = engine.client.get_workflow_handle(f"{handle.id}/inner-1")
+    found = (await child.describe()).typed_search_attributes
+    assert [pair.value for pair in found if pair.key.name == "JwOpenApprovals"] == [0]
+    await handle.terminate("test")
+
+
 async def test_signals_and_queries_reach_the_workflow(engine: Engine) -> None:
     await engine.serve(
         "@workflow\nasync def listener() -> int:\n"
