@@ -76,7 +76,9 @@ def test_a_wait_that_is_over_says_what_the_run_is_doing(scenes: Engine) -> None:
 def test_a_wait_for_an_approval_names_the_approval(scenes: Engine) -> None:
     run = scenes.start("asks_three_at_once")
     run.wait_for("approval", timeout=20)
-    with pytest.raises(ResultNotReady, match=r": it waits for approval human_approval-1 of ada since \d+ s and 2 more$"):
+    with pytest.raises(
+        ResultNotReady, match=r": it waits for approval human_approval-1 of ada since \d+ s and 2 more$"
+    ):
         run.result(timeout=0.05)
     run.terminate()
 
