@@ -192,7 +192,7 @@ def test_any_approval_travels(value: Any):
 
 @pytest.mark.parametrize("text", [None, 7, "", "{}", '{"type":"launch"}', '{"type":"follow"}', "[" * 100_000])
 def test_what_is_no_message_of_ours_is_refused(text: Any):
-    with pytest.raises(ValueError, match="message|JSON|validation"):
+    with pytest.raises(ValueError, match=r"message|JSON|validation"):
         read_asked(text)
 
 
