@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -16,8 +19,10 @@ from temporalio.converter import (
 )
 
 from ..errors import PayloadError
+from .refusal import refuse
 
 DRIVER_NAME = "jupyter-workflows.s3"
+_Opener = Callable[[], AbstractAsyncContextManager[S3StorageDriverClient]]
 
 
 class S3Storage(StorageDriver):
@@ -38,7 +43,8 @@ class S3Storage(StorageDriver):
 
     def __init__(self, bucket: str, prefix: str = "", *, client: S3StorageDriverClient | None = None) -> None:
         self.bucket = bucket
-        self._driver = S3StorageDriver(_Prefixed(client or _Aioboto3(), prefix), bucket, driver_name=DRIVER_NAME)
+        self.prefix = f"{prefix}/" if prefix else ""
+        self._open: _Opener = functools.partial(_as_it_is, client) if client else _aioboto3()
 
     def name(self) -> str:
         """The name that references in history carry."""
@@ -51,7 +57,8 @@ class S3Storage(StorageDriver):
             PayloadError: The bucket refuses or can't be reached; Temporal tries again where a worker stores.
         """
         try:
-            return await self._driver.store(context, payloads)
+            async with self._driver() as driver:
+                return await driver.store(context, payloads)
         except Exception as error:
             raise self._failed("stored", error) from error
 
@@ -61,15 +68,25 @@ class S3Storage(StorageDriver):
         """Downloads payloads, each checked against its hash.
 
         Raises:
-            PayloadError: An object is gone or damaged, or the bucket can't be reached.
+            PayloadError: An object is gone or damaged, which is final for the run that needs it; or the bucket can't be
+                reached, and Temporal tries again where a worker reads.
         """
         try:
-            return await self._driver.retrieve(context, claims)
+            async with self._driver() as driver:
+                return await driver.retrieve(context, claims)
         except Exception as error:
             raise self._failed("read", error) from error
 
+    @contextlib.asynccontextmanager
+    async def _driver(self) -> AsyncGenerator[S3StorageDriver]:
+        """The SDK's driver with a client of its own: clients belong to an event loop, and loops come and go."""
+        async with self._open() as client:
+            yield S3StorageDriver(_Prefixed(client, self.prefix), self.bucket, driver_name=DRIVER_NAME)
+
     def _failed(self, what: str, error: Exception) -> PayloadError:
         reason = error.__cause__ or error
+        if isinstance(error, ValueError) or "NoSuchKey" in str(reason):
+            return refuse(f"a value in s3://{self.bucket} is gone or damaged: {reason}. Start the run again")
         return PayloadError(
             f"a value can't be {what} in s3://{self.bucket}: {reason}. "
             "Check the bucket, region and credentials in the AWS settings"
@@ -79,7 +96,7 @@ class S3Storage(StorageDriver):
 class _Prefixed(S3StorageDriverClient):
     def __init__(self, client: S3StorageDriverClient, prefix: str) -> None:
         self._client = client
-        self._prefix = f"{prefix}/" if prefix else ""
+        self._prefix = prefix
 
     async def put_object(self, *, bucket: str, key: str, data: bytes) -> None:
         await self._client.put_object(bucket=bucket, key=self._prefix + key, data=data)
@@ -91,26 +108,23 @@ class _Prefixed(S3StorageDriverClient):
         return await self._client.get_object(bucket=bucket, key=self._prefix + key)
 
 
-class _Aioboto3(S3StorageDriverClient):
-    """One aioboto3 client for each operation: clients belong to an event loop, and the loops come and go."""
+@contextlib.asynccontextmanager
+async def _as_it_is(client: S3StorageDriverClient) -> AsyncGenerator[S3StorageDriverClient]:
+    yield client
 
-    def __init__(self) -> None:
-        try:
-            self._session: Any = importlib.import_module("aioboto3").Session()
-            self._adapter: Any = importlib.import_module("temporalio.contrib.aws.s3driver.aioboto3")
-        except ImportError as error:
-            raise PayloadError(
-                f'values are to go to S3, and {error.name} is not installed. pip install "jupyter-workflows[s3]"'
-            ) from None
 
-    async def put_object(self, *, bucket: str, key: str, data: bytes) -> None:
-        async with self._session.client("s3") as client:
-            await self._adapter.new_aioboto3_client(client).put_object(bucket=bucket, key=key, data=data)
+def _aioboto3() -> _Opener:
+    try:
+        session: Any = importlib.import_module("aioboto3").Session()
+        adapter: Any = importlib.import_module("temporalio.contrib.aws.s3driver.aioboto3")
+    except ImportError as error:
+        raise PayloadError(
+            f'values are to go to S3, and {error.name} is not installed. pip install "jupyter-workflows[s3]"'
+        ) from None
 
-    async def object_exists(self, *, bucket: str, key: str) -> bool:
-        async with self._session.client("s3") as client:
-            return await self._adapter.new_aioboto3_client(client).object_exists(bucket=bucket, key=key)
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncGenerator[S3StorageDriverClient]:
+        async with session.client("s3") as client:
+            yield adapter.new_aioboto3_client(client)
 
-    async def get_object(self, *, bucket: str, key: str) -> bytes:
-        async with self._session.client("s3") as client:
-            return await self._adapter.new_aioboto3_client(client).get_object(bucket=bucket, key=key)
+    return opened

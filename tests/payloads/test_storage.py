@@ -19,6 +19,7 @@ from temporalio.converter import (
     StorageDriverStoreContext,
     StorageDriverWorkflowInfo,
 )
+from temporalio.exceptions import ApplicationError
 
 from jupyter_workflows.errors import PayloadError
 from jupyter_workflows.payloads import FileStorage, Garbage, collect_garbage, select_storage
@@ -221,11 +222,16 @@ async def test_bucket_keeps_values_below_the_prefix_and_checks_them():
     assert key.startswith("docs/team/a/v0/ns/jw/")
     assert await storage.retrieve(READING, [claim]) == [payload("1")]
     bucket.objects[key] = b"other"
-    with pytest.raises(PayloadError, match=r"a value can't be read in s3://docs: .*integrity check failed"):
+    with pytest.raises(PayloadError, match=r"a value in s3://docs is gone or damaged: .*integrity check failed"):
         await storage.retrieve(READING, [claim])
     bucket.objects.clear()
-    with pytest.raises(PayloadError, match="Check the bucket, region and credentials in the AWS settings"):
+    with pytest.raises(PayloadError, match=r"a value in s3://docs is gone or damaged: .*NoSuchKey") as gone:
         await storage.retrieve(READING, [claim])
+    assert isinstance(gone.value, ApplicationError)  # final for the run
+    bucket.is_down = True
+    with pytest.raises(PayloadError, match="Check the bucket, region and credentials in the AWS settings") as down:
+        await storage.store(context("w"), [payload("2")])
+    assert not isinstance(down.value, ApplicationError)  # worth another try
 
 
 class Bucket(S3StorageDriverClient):
@@ -233,12 +239,18 @@ class Bucket(S3StorageDriverClient):
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.is_down = False
 
     async def put_object(self, *, bucket: str, key: str, data: bytes) -> None:
+        if self.is_down:
+            raise ConnectionError("no route")
         self.objects[f"{bucket}/{key}"] = data
 
     async def object_exists(self, *, bucket: str, key: str) -> bool:
         return f"{bucket}/{key}" in self.objects
 
     async def get_object(self, *, bucket: str, key: str) -> bytes:
-        return self.objects[f"{bucket}/{key}"]
+        try:
+            return self.objects[f"{bucket}/{key}"]
+        except KeyError:
+            raise RuntimeError("An error occurred (NoSuchKey)") from None
