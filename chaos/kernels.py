@@ -69,7 +69,8 @@ class Kernel:
 
     def begin(self, source: str) -> str:
         """Send a cell and don't wait for it."""
-        return self.client.execute(source, store_history=True)
+        # Otherwise a cell sent right after one that raised is skipped without a word.
+        return self.client.execute(source, store_history=True, stop_on_error=False)
 
     def run(self, source: str, *, seconds: float = CELL_SECONDS) -> str:
         """Run a cell and give what it printed.
