@@ -138,7 +138,6 @@ class Session:
             client,
             StartRequest(
                 workflow=workflow.name,
-                function=workflow.__name__,
                 args=values,
                 task_queue=task_queue(bundle.digest),
                 bundle=bundle.digest[:16],

@@ -145,7 +145,6 @@ async def in_child_runs(fn: Activity[Any, Any], items: Sequence[Any], max_concur
                 args=[fn.name, list(items[start : start + ITEMS_PER_RUN]), max_concurrent, partial],
                 result_type=tuple[list[(fn.result_type or Any) | None], dict[int, tuple[str, str, str]]],  # pyright: ignore[reportInvalidTypeForm]
                 id=f"{info.workflow_id}/{step}",
-                memo={"jw:workflow": CHILD},
                 search_attributes=child_search_attributes(),
             )
         except temporalio.exceptions.ChildWorkflowError as error:

@@ -101,7 +101,6 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
             result_type=workflow.result_type,
             id=f"{temporalio.workflow.info().workflow_id}/{step}",
             execution_timeout=workflow.timeout,
-            memo={"jw:workflow": workflow.__name__},
             search_attributes=child_search_attributes(),
             event_groups=event_groups(state, workflow),
         )

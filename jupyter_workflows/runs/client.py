@@ -27,7 +27,7 @@ from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
 from .access import RunAccess, RunPlaces, translated
 from .handle import Run
-from .listing import WORKFLOW_MEMO, Filter, count_runs, fetch_inbox, fetch_runs, since_of
+from .listing import Filter, count_runs, fetch_inbox, fetch_runs, since_of
 from .reading import RunReader
 from .text import inbox_text, runs_text, status_words
 from .viewing import Viewable
@@ -55,7 +55,6 @@ class StartRequest:
         args: The arguments, in the order of the signature.
         id: The run's id; by default a new one is made from the name.
         if_exists: What to do when the id is taken.
-        function: Name of the workflow's function, for lists; by default the workflow's name.
         bundle: Digest of the bundle; its first 16 digits are kept.
         notebook: Where the workflow is written.
         starter: Who starts it.
@@ -68,7 +67,6 @@ class StartRequest:
     args: Sequence[Any] = ()
     id: str | None = None
     if_exists: IfExists = "raise"
-    function: str | None = None
     bundle: str | None = None
     notebook: str | None = None
     starter: str | None = None
@@ -159,7 +157,7 @@ def start_run(
 
 async def starting(access: RunAccess, request: StartRequest, result_type: Any = None) -> Run[Any]:
     """Starts a run; to be awaited on the loop thread."""
-    name = request.id or f"{request.function or request.workflow}-{secrets.token_hex(4)}"
+    name = request.id or f"{request.workflow}-{secrets.token_hex(4)}"
     try:
         run_id = await send_start(access, request, name)
     except WorkflowAlreadyStartedError as error:
@@ -202,7 +200,6 @@ async def send_start(access: RunAccess, request: StartRequest, id: str) -> str:
         execution_timeout=request.timeout,
         id_reuse_policy=reuse,
         id_conflict_policy=conflict,
-        memo={WORKFLOW_MEMO: request.function or request.workflow},
         search_attributes=search_attributes(request),
         static_summary=request.summary,
     )

@@ -186,7 +186,7 @@ async def decide(
     async with turn(reader.workflow_id):
         info = (await reader.describe()).workflow_execution_info
         values = await reader.memo_values(info)
-        run = read_run(info, values)
+        run = read_run(info)
         approval = choose(wanted, read_approvals(info, values), run.id, run.status)
         decision = signed(
             approval,

@@ -22,7 +22,6 @@ from .history import APPROVAL_MEMO
 from .steps import read_approval, time_of
 from .values import Values
 
-WORKFLOW_MEMO = "jw:workflow"
 PAGE = 200
 SAYABLE = re.compile(r"[^'\"`\\\x00-\x1f\x7f]+")
 
@@ -51,16 +50,14 @@ def status_word(status: int) -> RunStatus:
     return STATUS.get(status, "running")
 
 
-def read_run(info: WorkflowExecutionInfo, values: Values) -> Run:
+def read_run(info: WorkflowExecutionInfo) -> Run:
     """A run as a list shows it."""
     attributes = attributes_of(info)
-    named = info.memo.fields.get(WORKFLOW_MEMO)
-    name = values(named) if named is not None else None
     status = status_word(info.status)
     return Run(
         id=info.execution.workflow_id,
         run_id=info.execution.run_id,
-        workflow=name if isinstance(name, str) else info.type.name,
+        workflow=info.type.name,
         status=status,
         started_at=time_of(info.start_time),
         closed_at=time_of(info.close_time) if info.HasField("close_time") else None,
@@ -94,9 +91,9 @@ def whole_number(value: object) -> int:
 
 
 def memo_payloads(info: WorkflowExecutionInfo) -> Iterable[Payload]:
-    """The memo's payloads that `read_run` and `read_approvals` read."""
+    """The memo's payloads that `read_approvals` reads."""
     for key, payload in info.memo.fields.items():
-        if key == WORKFLOW_MEMO or key.startswith(APPROVAL_MEMO):
+        if key.startswith(APPROVAL_MEMO):
             yield payload
 
 
@@ -215,9 +212,7 @@ async def fetch_infos(
 async def fetch_runs(access: RunAccess, wanted: Filter, limit: int) -> list[Run]:
     """Up to `limit` runs that fit, newest first."""
     infos = await fetch_infos(access, wanted.query, limit, wanted.fits)
-    values = Values(access.client.data_converter)
-    await values.prepare(payload for info in infos for payload in memo_payloads(info))
-    return sorted((read_run(info, values) for info in infos), key=lambda run: run.started_at, reverse=True)
+    return sorted(map(read_run, infos), key=lambda run: run.started_at, reverse=True)
 
 
 async def count_runs(access: RunAccess, query: str) -> int:

@@ -121,7 +121,7 @@ class RunReader:
     async def run(self) -> Run:
         """The run as a list shows it."""
         info = (await self.describe()).workflow_execution_info
-        return read_run(info, await self.memo_values(info))
+        return read_run(info)
 
     async def approvals(self) -> list[Approval]:
         """The approvals that wait for a decision."""
@@ -168,7 +168,7 @@ class RunReader:
         await values.prepare(closing.payloads() if closing else ())
         if reduction.stuck is not None:
             await values.prepare(payloads_of(reduction.stuck))
-        run = read_run(info, await self.memo_values(info))
+        run = read_run(info)
         if closing is not None:
             run = run.model_copy(update={"status": closing.status, "closed_at": closing.at, "open_approvals": 0})
         manifest = self.manifest(run.bundle)

@@ -20,7 +20,7 @@ def ids(engine: Engine, **filters: Any) -> set[str]:
 
 def test_runs_are_found_by_every_filter(scenes: Engine) -> None:
     begun = datetime.now(UTC) - timedelta(minutes=1)
-    done = scenes.start("breaks", 0, notebook='/work/it\'s a "notebook".ipynb', starter="ada", function="breaks")
+    done = scenes.start("breaks", 0, notebook='/work/it\'s a "notebook".ipynb', starter="ada")
     failed = scenes.start("breaks", 9, notebook="/other.ipynb")
     done.result(timeout=20)
     failed.wait_for("failed", timeout=20)
