@@ -127,6 +127,7 @@ class HostTable:
         self._spare: HostProcess | None = None
         self._spare_spec: HostSpec | None = None
         self._refill: Timer | None = None
+        self._dropped = False
         self._leaving: list[HostProcess] = []
         self._stopping = False
 
@@ -145,7 +146,8 @@ class HostTable:
 
     def refill(self) -> None:
         """Have a spare again after `drop_spare`."""
-        if self._spare_spec:
+        if self._dropped and self._spare_spec:
+            self._dropped = False
             self.keep_spare(self._spare_spec)
 
     def drop_spare(self) -> None:
@@ -153,6 +155,7 @@ class HostTable:
         if self._spare:
             self._dismiss(self._spare)
             self._spare = None
+            self._dropped = True
 
     def _start_spare(self) -> None:
         self._refill = None
@@ -168,15 +171,13 @@ class HostTable:
     def _new_process(self, spec: HostSpec) -> HostProcess:
         return HostProcess(self._loop, spec, self._home.logs / "hosts.log", nothing)
 
-    def _take_process(self, spec: HostSpec, refill_seconds: float) -> HostProcess:
-        """The spare if it fits, else a new process; a new spare follows."""
+    def _take_process(self, spec: HostSpec) -> HostProcess:
+        """The spare if it fits, else a new process."""
         spare, self._spare = self._spare, None
         if spare and not spare.fits(spec):
             self._dismiss(spare)
             spare = None
-        process = spare or self._new_process(spec)
-        self.keep_spare(spec, after_seconds=refill_seconds)
-        return process
+        return spare or self._new_process(spec)
 
     # Hosts -----------------------------------------------------------------------------------------------------------
 
@@ -303,7 +304,7 @@ class HostTable:
             host.restart = self._loop.call_later(0.02, lambda: self._start(host))
             return
         try:
-            process = self._take_process(host.spec, REFILL_AFTER_DEATH_SECONDS if host.restarts else REFILL_SECONDS)
+            process = self._take_process(host.spec)
         except OSError as error:
             host.error = f"{host.spec.python} can't be started: {error.strerror}"
             return
@@ -350,6 +351,8 @@ class HostTable:
             return
         if message.get("notice") == "ready":
             host.error = None
+            # Not before: on a busy machine its imports would take the time that the host needs for its own.
+            self.keep_spare(host.spec, after_seconds=REFILL_AFTER_DEATH_SECONDS if host.restarts else REFILL_SECONDS)
         elif message.get("notice") == "idle" and not host.leases:
             # Only here is it known that no load is on its way, so only here is it decided.
             del self.hosts[host.spec.key]
