@@ -30,6 +30,7 @@ class Notebook:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.bundles = directory / "bundles"
         self.cells = CellLog()
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.number = 0
@@ -64,7 +65,7 @@ class Notebook:
         return lint(workflows or ("flow",), self.cells, self.namespace, directory=self.directory, capture=capture)
 
     def bundle(self, *workflows: str, capture: tuple[str, ...] = ()) -> BundleFiles:
-        return write_bundle(self.resolve(*workflows, capture=capture), self.directory / "bundles")
+        return write_bundle(self.resolve(*workflows, capture=capture), self.bundles)
 
     def load(self, *workflows: str, capture: tuple[str, ...] = ()) -> ModuleType:
         """Imports the bundle as a worker does; gives its `workflows` module."""
