@@ -9,6 +9,10 @@ from ..stage import Stage
 from ..verdicts import Outcome
 
 
+FEWEST_TIMES = 20
+"""Fewer say nothing of a 95th percentile, and much of what else the machine was doing."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the table.
@@ -19,7 +23,7 @@ class Row:
         first: How many faults the table shows.
         full: How many before a release.
         play: Throws so many faults and writes down what became of the runs.
-        limit_seconds: The p95 of the recoveries must be below this.
+        limit_seconds: The p95 of the recoveries must be below this, where there are enough of them.
     """
 
     id: str
@@ -37,7 +41,7 @@ class Row:
         except Exception as error:  # noqa: BLE001 - whatever it is, the other rows go on
             outcome.problems.append(f"{type(error).__name__}: {error}")
         found = outcome.percentile(0.95)
-        if found is not None and self.limit_seconds is not None:
+        if found is not None and self.limit_seconds is not None and len(outcome.recoveries) >= FEWEST_TIMES:
             outcome.demand(
                 found < self.limit_seconds, f"p95 of recovery is {found:.2f} s, wanted {self.limit_seconds:g}"
             )
