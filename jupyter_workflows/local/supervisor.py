@@ -88,11 +88,13 @@ class Supervisor:
         self._cleanup: Child | None = None
         self._hosts_restored = False
         self._ending: list[tuple[Client, Message]] | None = None
+        self._lock = -1
 
     # Start -----------------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the server, listen, and have a worker host ready."""
+    def start(self, lock: int) -> None:
+        """Start the server, listen, and have a worker host ready; `lock` is the held lock of the home."""
+        self._lock = lock
         self.loop.on_signal(signal.SIGCHLD, self._on_child)
         self.loop.on_signal(signal.SIGTERM, self._end)
         self.server.start()
@@ -189,6 +191,7 @@ class Supervisor:
     def _on_hangup(self, client: Client) -> None:
         del self.clients[client.number]
         self.table.release(client.number)
+        self._end_if_homeless()
 
     def _on_message(self, client: Client, message: Message) -> None:
         operations: dict[str, Callable[[Client, Message], None]] = {
@@ -297,6 +300,7 @@ class Supervisor:
             self._go_on_ending()
 
     def _every_so_often(self) -> None:
+        self._end_if_homeless()
         for log in self.home.logs.glob("*.log"):
             trim_log(log, LOG_BYTES)
         if not self.clients and not self.table.hosts and time.monotonic() - self._started > SPARE_IDLE_SECONDS:
@@ -316,6 +320,16 @@ class Supervisor:
         self.loop.call_later(CLEANUP_SECONDS, self._clean_up)
 
     # End -------------------------------------------------------------------------------------------------------------
+
+    def _end_if_homeless(self) -> None:
+        """Nobody can reach a supervisor whose home was removed, and another one may live in its place."""
+        try:
+            found, held = self.home.lock.stat(), os.fstat(self._lock)
+        except FileNotFoundError:
+            self._end()
+            return
+        if (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
+            self._end()
 
     def _end_if_useless(self) -> None:
         """A supervisor without a server serves nobody; the next client starts a new one."""
@@ -421,7 +435,7 @@ def main(arguments: list[str]) -> int:
         )
         if settings.get("recover"):
             supervisor.server.recover = True
-        supervisor.start()
+        supervisor.start(lock)
         report.write(json.dumps({"listening": True}))
     except (OSError, RuntimeFailed) as error:
         full = full_disk(home)

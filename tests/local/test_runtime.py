@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +22,9 @@ from jupyter_workflows.local import starting
 from jupyter_workflows.local.paths import Home, read_json
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.server import SEARCH_ATTRIBUTES
+
+from ..conftest import eventually, processes_of
+from .conftest import Runs
 
 # Forked, because twenty interpreters that import Temporal's SDK would take the machine for half a minute.
 STARTERS = """
@@ -92,3 +98,30 @@ def test_threads_of_one_kernel_share_one_connection(own_home: Home):
     (runtime,) = found
     # This process's connections: the one it keeps, and the one that asks.
     assert runtime.status().clients == [os.getpid()]
+
+
+@pytest.mark.usefixtures("no_spare")
+def test_a_runtime_whose_home_was_removed_ends(own_home: Home):
+    runtime = local_runtime.ensure(own_home)
+    status = runtime.status()
+    shutil.rmtree(own_home.data)
+    runtime.close()
+    assert eventually(
+        lambda: not any(psutil.pid_exists(pid or 0) for pid in (status.supervisor_pid, status.server_pid))
+    )
+
+
+def test_down_ends_everything_within_5_seconds_and_leaves_a_whole_database(own: Runs):
+    own.run("greet", "you")
+    own.runtime.close()
+    home = own.runtime.home
+    begun = time.monotonic()
+    assert local_runtime.down(home)
+    assert time.monotonic() - begun < 6
+    assert eventually(lambda: processes_of(home) == [], 1)
+    assert [path.name for path in home.server.glob("temporal.db*")] == ["temporal.db"]
+    with contextlib.closing(sqlite3.connect(home.database)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not home.runtime_file.exists()
+    assert not home.socket.exists()
+    assert not local_runtime.down(home)
