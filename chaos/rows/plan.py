@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ..stage import Stage
 from ..verdicts import Outcome
 
-
 FEWEST_TIMES = 20
 """Fewer say nothing of a 95th percentile, and much of what else the machine was doing."""
 
