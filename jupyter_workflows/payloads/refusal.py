@@ -21,6 +21,10 @@ class _Refusal(PayloadError, ApplicationError):
         return self.message
 
 
+# People and history know one name.
+_Refusal.__name__ = _Refusal.__qualname__ = PayloadError.__name__
+
+
 def refuse(message: str) -> PayloadError:
     """The `PayloadError` to raise; in a worker it ends the run or step at once instead of retrying."""
     return _Refusal(message, type=PayloadError.__name__, non_retryable=True)
