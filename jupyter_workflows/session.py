@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.service import TLSConfig
 
 from . import schema
 from .authoring import Workflow
@@ -201,7 +202,7 @@ def connect(
     *,
     namespace: str = "default",
     api_key: str | None = None,
-    tls: bool = False,
+    tls: bool | TLSConfig | None = None,
 ) -> None:
     """Chooses the Temporal server for everything that follows in this kernel.
 
@@ -210,7 +211,7 @@ def connect(
             embedded server.
         namespace: The namespace.
         api_key: An API key, for Temporal Cloud.
-        tls: Whether to use TLS.
+        tls: Whether to use TLS, or with which certificates; by default an API key switches it on.
 
     Raises:
         ConnectionFailed: It can't be reached.
