@@ -103,12 +103,10 @@ def test_threads_of_one_kernel_share_one_connection(own_home: Home):
 @pytest.mark.usefixtures("no_spare")
 def test_a_runtime_whose_home_was_removed_ends(own_home: Home):
     runtime = local_runtime.ensure(own_home)
-    status = runtime.status()
+    assert len(processes_of(own_home)) == 2
     shutil.rmtree(own_home.data)
     runtime.close()
-    assert eventually(
-        lambda: not any(psutil.pid_exists(pid or 0) for pid in (status.supervisor_pid, status.server_pid))
-    )
+    assert eventually(lambda: processes_of(own_home) == [])
 
 
 def test_down_ends_everything_within_5_seconds_and_leaves_a_whole_database(own: Runs):
