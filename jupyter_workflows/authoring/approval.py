@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, cast, get_args
 
-import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 from pydantic import BaseModel, TypeAdapter, ValidationError

@@ -48,4 +48,5 @@ def child_search_attributes() -> temporalio.common.TypedSearchAttributes:
     inherited = temporalio.workflow.info().typed_search_attributes
     if OPEN_APPROVALS not in inherited:
         return inherited
-    return inherited.updated(temporalio.common.SearchAttributePair(OPEN_APPROVALS, 0))
+    none_open = temporalio.common.SearchAttributePair(OPEN_APPROVALS, 0)
+    return inherited.updated(none_open)  # pyright: ignore[reportUnknownMemberType]

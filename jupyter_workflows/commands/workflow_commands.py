@@ -53,7 +53,6 @@ def start_bundled(session: Session, arguments: Namespace, args: list[Any], kwarg
         session.client(),
         run_client.StartRequest(
             workflow=workflow.name,
-            function=workflow.__name__,
             args=values,
             task_queue=task_queue(found.manifest.digest),
             bundle=found.manifest.digest[:16],
