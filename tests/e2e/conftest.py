@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_workflows.local.paths import HOME_VARIABLE
 from jupyter_workflows.widgets.host import is_built
 
 from .lab import Notebook, chromium, jupyter_lab, write_notebook
@@ -23,10 +24,14 @@ def browser() -> Iterator[Any]:
         pytest.skip("browser tests need Chromium: apt-get install chromium, or JUPYTER_WORKFLOWS_CHROMIUM=<path>")
     if not is_built():
         pytest.skip("browser tests need the built components: npm ci && npm run build")
-    with playwright.sync_playwright() as running:
+    with pytest.MonkeyPatch.context() as patch:
+        # What works for a home is known by this variable, and must have ended before the home is taken down.
+        patch.delenv(HOME_VARIABLE, raising=False)
+        running = playwright.sync_playwright().start()
         browser = running.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
+    yield browser
+    browser.close()
+    running.stop()
 
 
 @pytest.fixture(scope="session")

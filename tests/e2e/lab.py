@@ -70,7 +70,7 @@ def jupyter_lab(home: Path, folder: Path) -> Iterator[str]:
         finally:
             server.terminate()
             try:
-                server.wait(15)
+                server.wait(60)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait(5)

@@ -61,7 +61,7 @@ function Labelled(props: FieldProps) {
   const label = (
     <label for={id}>
       {oneLine(field.label, 80)}
-      {field.required ? "" : <span class="jwl-muted"> (optional)</span>}
+      {field.required || field.kind === "boolean" ? "" : <span class="jwl-muted"> (optional)</span>}
     </label>
   );
   const check = controlOf(field) === "check";

@@ -117,27 +117,29 @@ function Facts({ model, index }: { model: RunModel; index: number }) {
 
 function Attempts({ attempts }: { attempts: Attempt[] }) {
   return (
-    <table class="jwl-table" aria-label="Attempts">
-      <thead>
-        <tr>
-          <th scope="col">Attempt</th>
-          <th scope="col">Status</th>
-          <th scope="col">Began</th>
-          <th scope="col">Error</th>
-        </tr>
-      </thead>
-      <tbody>
-        {attempts.map(attempt => (
-          <tr key={attempt.number}>
-            <td class="jwl-number">{attempt.number}</td>
-            <td class="jwl-nowrap">{statusWords(attempt.status)}</td>
-            <td class="jwl-nowrap">{moment(time(attempt.started_at))}</td>
-            <td class="jwl-any">
-              {attempt.failure && `${oneLine(attempt.failure.type, 60)}: ${oneLine(attempt.failure.message, 200)}`}
-            </td>
+    <div class="jwl-table-box" tabIndex={0} role="group" aria-label="Attempts">
+      <table class="jwl-table">
+        <thead>
+          <tr>
+            <th scope="col">Attempt</th>
+            <th scope="col">Status</th>
+            <th scope="col">Began</th>
+            <th scope="col">Error</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {attempts.map(attempt => (
+            <tr key={attempt.number}>
+              <td class="jwl-number">{attempt.number}</td>
+              <td class="jwl-nowrap">{statusWords(attempt.status)}</td>
+              <td class="jwl-nowrap">{moment(time(attempt.started_at))}</td>
+              <td class="jwl-any jwl-error">
+                {attempt.failure && `${oneLine(attempt.failure.type, 60)}: ${oneLine(attempt.failure.message, 200)}`}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { RunModel } from "./run_model";
 import { type Filter, filtered } from "./scene";
@@ -26,25 +27,13 @@ export function StepTable({ model, filter, selected, onSelect }: TableProps) {
   const current = Math.max(shown.indexOf(selected), 0);
   const first = Math.max(0, Math.floor(top / ROW) - SPARE_ROWS);
   const last = Math.min(shown.length, first + SHOWN_ROWS + 2 * SPARE_ROWS);
-  // The row that a key chose is focused once it is in the page: rows out of sight are not.
-  const focusNext = useRef(false);
-  useEffect(() => {
-    if (selected < 0 || !box.current) return;
-    scrollTo(box.current, current * ROW);
-    setTop(box.current.scrollTop);
-  }, [selected, current]);
-  useEffect(() => {
-    const row = focusNext.current && box.current?.querySelector<HTMLElement>("tr[aria-selected=true]");
-    if (!row) return;
-    focusNext.current = false;
-    row.focus({ preventScroll: true });
-  });
+  const focusNext = useRowInSight(box, selected < 0 ? -1 : current, setTop);
   const onKeyDown = (event: KeyboardEvent) => {
     const next = reached(event, current, selected < 0, shown.length);
     if (next < 0) return;
     event.preventDefault();
     event.stopPropagation();
-    focusNext.current = true;
+    focusNext(next);
     onSelect(shown[next]!);
   };
   const rows = Array.from(shown.subarray(first, last));
@@ -78,6 +67,28 @@ export function StepTable({ model, filter, selected, onSelect }: TableProps) {
       {!shown.length && <div class="jwl-empty">no such steps</div>}
     </div>
   );
+}
+
+/** Keeps the chosen row in sight; gives what focuses a row once it is in the page: rows out of sight are not. */
+function useRowInSight(
+  box: RefObject<HTMLDivElement>,
+  chosen: number,
+  onScrolled: (top: number) => void,
+): (row: number) => void {
+  const wanted = useRef(-1);
+  useEffect(() => {
+    if (chosen < 0 || !box.current) return;
+    scrollTo(box.current, chosen * ROW);
+    onScrolled(box.current.scrollTop);
+  }, [chosen]);
+  useEffect(() => {
+    const row =
+      wanted.current >= 0 && box.current?.querySelector<HTMLElement>(`tr[aria-rowindex="${wanted.current + 2}"]`);
+    if (!row) return;
+    wanted.current = -1;
+    row.focus({ preventScroll: true });
+  });
+  return row => (wanted.current = row);
 }
 
 /** Brings a row into sight, below the heading. */

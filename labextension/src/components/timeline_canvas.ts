@@ -9,6 +9,7 @@ const AXIS = 22;
 const ROW = 25;
 const MOST_HEIGHT = 420;
 const NARROW = 560;
+const BESIDE = 112;
 const ZOOM = 1.25;
 const TICK_MS = 250;
 const CALM_TICK_MS = 1_000;
@@ -109,8 +110,10 @@ export class TimelineCanvas {
 
   private bounds(): [number, number] {
     const total = this.scene?.scale.total ?? 1;
-    // Room on the right, where short steps say how long they took.
-    return this.range ?? [0, total * (this.scene?.layout.rows ? 1.08 : 1)];
+    if (this.range || !this.scene?.layout.rows) return this.range ?? [0, total];
+    // Room on the right, where steps say how long they took.
+    const plot = Math.max(this.width - this.gutter(), 1);
+    return [0, (total * plot) / Math.max(plot - BESIDE, plot * 0.6)];
   }
 
   private rowOf(index: number): number {

@@ -33,31 +33,59 @@ function channelOf(model: AnyModel<Traits>): Channel {
 const SHOWN = {
   run: (topic: string, link: Link) => {
     const model = new RunModel(topic, link);
-    return { model, view: <RunCard model={model} host={{}} /> };
+    return { model, view: () => <RunCard model={model} host={{}} /> };
   },
   inbox: (topic: string, link: Link) => {
     const model = new StateModel<InboxState>(topic, link, "inbox");
-    return { model, view: <Inbox model={model} host={{}} /> };
+    return { model, view: () => <Inbox model={model} host={{}} /> };
   },
   runs: (topic: string, link: Link) => {
     const model = new StateModel<RunsState>(topic, link, "runs");
-    return { model, view: <RunList model={model} host={{}} /> };
+    return { model, view: () => <RunList model={model} host={{}} /> };
   },
   workflow: (topic: string, link: Link) => {
     const model = new StateModel<WorkflowState>(topic, link, "workflow");
-    return { model, view: <WorkflowCard model={model} host={{}} /> };
+    return { model, view: () => <WorkflowCard model={model} host={{}} /> };
   },
 };
 
+interface Live {
+  link: Link;
+  shown: ReturnType<(typeof SHOWN)[Traits["kind"]]>;
+  views: number;
+}
+
+// What is shown outlives its view for a moment: a host that draws an output anew must not make it start over.
+const live = new WeakMap<AnyModel<Traits>, Live>();
+const LINGER_MS = 5_000;
+
+function liveOf(model: AnyModel<Traits>): Live {
+  const known = live.get(model);
+  if (known) return known;
+  const link = new Link(channelOf(model));
+  const made = { link, shown: SHOWN[model.get("kind")](model.get("topic"), link), views: 0 };
+  live.set(model, made);
+  return made;
+}
+
+function leave(model: AnyModel<Traits>, left: Live): void {
+  left.views--;
+  setTimeout(() => {
+    if (left.views > 0 || live.get(model) !== left) return;
+    live.delete(model);
+    left.shown.model.close();
+    left.link.close();
+  }, LINGER_MS);
+}
+
 export default {
   render({ model, el }: { model: AnyModel<Traits>; el: HTMLElement }) {
-    const link = new Link(channelOf(model));
-    const shown = SHOWN[model.get("kind")](model.get("topic"), link);
-    render(shown.view, el);
+    const shown = liveOf(model);
+    shown.views++;
+    render(shown.shown.view(), el);
     return () => {
       render(null, el);
-      shown.model.close();
-      link.close();
+      leave(model, shown);
     };
   },
 };

@@ -1,0 +1,57 @@
+"""The pictures of the documentation: `python -m tests.e2e.screenshots` draws them anew into docs/images/live/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from . import stories
+from .bare_page import BarePage, bare_page_server
+from .lab import chromium
+
+TARGET = Path(__file__).parents[2] / "docs" / "images" / "live"
+PICTURES = {
+    "approval": ("run", stories.TOPIC, stories.waiting_run),
+    "finished": ("run", stories.TOPIC, stories.finished_run),
+    "failed": ("run", stories.TOPIC, stories.failed_run),
+    "tokens": ("run", stories.TOPIC, stories.writing_run),
+    "ten-thousand-steps": ("run", stories.TOPIC, lambda: stories.large_run(10_000)),
+    "inbox": ("inbox", "inbox", stories.inbox),
+    "runs": ("runs", "runs", stories.runs_list),
+    "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),
+}
+WIDTHS = {"wide": 960, "narrow": 480}
+
+
+def open_details(bare: BarePage, name: str) -> None:
+    """Shows what a click shows, in the picture that is about it."""
+    if name != "finished":
+        return
+    bare.page.locator(".jwl-decided summary").click()
+    bare.page.locator(".jwl-timeline-box").click(position={"x": 60, "y": 22 + 25 * 2 + 12})
+    bare.answer("details", details=stories.details_of(stories.review_steps(), "read_terms-2"))
+
+
+def main() -> None:
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with bare_page_server() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium())
+        for name, (kind, topic, tellings) in PICTURES.items():
+            for scheme in ("light", "dark"):
+                for width, pixels in WIDTHS.items():
+                    if width == "narrow" and scheme == "dark":
+                        continue
+                    context = browser.new_context(viewport={"width": pixels, "height": 1000}, color_scheme=scheme)
+                    bare = BarePage(context.new_page(), address)
+                    view = bare.show(kind, topic, tellings())
+                    view.wait_for()
+                    open_details(bare, name)
+                    bare.page.wait_for_timeout(700)
+                    view.screenshot(path=TARGET / f"{name}-{scheme if width == 'wide' else width}.png")
+                    context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
