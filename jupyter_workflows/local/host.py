@@ -25,7 +25,6 @@ from temporalio.worker import Worker
 
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
-from ..plugin import EnginePlugin
 from ..security.identity import load_trusted
 from ..worker import bundle_worker, load_bundle, task_queue
 from .children import log_standard_streams
@@ -301,8 +300,7 @@ async def _connect_until_it_works(settings: Settings, home: Home) -> Client:
             _, writer = await asyncio.open_connection(settings.host, settings.port)
             writer.close()
             with suppress(JupyterWorkflowsError, RPCError, RuntimeError):
-                plugins = [EnginePlugin(home.limits)]
-                return await connect(settings, home=home, plugins=plugins, timeout=timedelta(seconds=CONNECT_SECONDS))
+                return await connect(settings, home=home, timeout=timedelta(seconds=CONNECT_SECONDS))
         await asyncio.sleep(0.01)
 
 
@@ -334,8 +332,8 @@ async def serve(control: int) -> None:
     retire = asyncio.create_task(host.retire_unused())
     try:
         await host.obey(reader)
-    except OSError:
-        pass
+    except Exception:  # noqa: BLE001 - told, and nothing left to do
+        traceback.print_exc()
     finally:
         retire.cancel()
         # The supervisor has gone, and with it the server.

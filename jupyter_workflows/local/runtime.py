@@ -249,11 +249,13 @@ class Runtime:
             if self._ended_on_purpose:
                 return
             with suppress(RuntimeFailed):
-                self._live_link()
+                # All of it over this one link: whoever ends the runtime meanwhile must not see it started again.
+                link = self._live_link()
                 for spec, bundles in list(self._used.values()):
-                    self.prepare(spec)
+                    link.request({"op": "prepare", "spec": spec.message()})
                     for bundle in bundles:
-                        self.load_bundle(spec, Path(bundle))
+                        load = {"op": "load", "spec": spec.message(), "bundle": bundle}
+                        link.request(load, LOAD_TIMEOUT.total_seconds())
                 return
 
 
