@@ -1,1 +1,1 @@
-"""The live view in notebook hosts: what the shared components are told, and the anywidget that tells it."""
+"""The live view in notebook hosts without our extension: the anywidget that carries `live` over a kernel's comm."""

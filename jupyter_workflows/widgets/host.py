@@ -14,9 +14,9 @@ import anywidget
 import traitlets
 
 from ..connection import loop_thread
-from .desk import Desk
-from .feed import Telling
-from .messages import read_asked, wire_text
+from ..live.desk import Desk
+from ..live.feed import Telling
+from ..live.messages import read_asked, wire_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

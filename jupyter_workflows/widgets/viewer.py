@@ -9,6 +9,9 @@ from weakref import WeakValueDictionary
 
 from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError
+from ..live.feed import run_topic
+from ..live.messages import WorkflowState
+from ..live.topics import InboxTopic, RunsTopic, RunTopic, WorkflowTopic
 from ..runs.access import RunAccess
 from ..runs.client import Inbox, ListSource, RunList
 from ..runs.handle import LOOK_SECONDS, RUN_MIME, Run
@@ -16,10 +19,7 @@ from ..runs.reading import RunReader, Snapshot
 from ..runs.static_html import render_run
 from ..runs.text import run_text
 from ..security.identity import local_user
-from .feed import run_topic
 from .host import LiveView, is_built
-from .messages import WorkflowState
-from .topics import InboxTopic, RunsTopic, RunTopic, WorkflowTopic
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 

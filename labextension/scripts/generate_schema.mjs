@@ -1,4 +1,4 @@
-// Writes `src/schema.ts` from `src/schema.json`, which `python -m tests.widgets.wire_schema` writes from `schema.py`.
+// Writes `src/schema.ts` from `src/schema.json`, which `python -m tests.live.wire_schema` writes from `schema.py`.
 // With `--check` it writes nothing and fails on a difference.
 import { readFile, writeFile } from "node:fs/promises";
 import { compile } from "json-schema-to-typescript";

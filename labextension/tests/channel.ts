@@ -6,7 +6,7 @@ interface Recorded {
   buffers: string[];
 }
 
-/** What `tests/widgets/test_feed.py` recorded of Python's feed. */
+/** What `tests/live/test_feed.py` recorded of Python's feed. */
 export const story = JSON.parse(readFileSync("labextension/tests/fixtures/run_messages.json", "utf-8")) as Recorded[];
 
 export function bytes({ buffers }: Recorded): DataView[] {

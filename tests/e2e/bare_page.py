@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from jupyter_workflows.widgets.feed import Telling
+from jupyter_workflows.live.feed import Telling
+from jupyter_workflows.live.messages import wire_text
 from jupyter_workflows.widgets.host import STATIC
-from jupyter_workflows.widgets.messages import wire_text
 
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'none'; connect-src 'none'; base-uri 'none'"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Components</title>

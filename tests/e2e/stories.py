@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_workflows import schema
+from jupyter_workflows.live.feed import RunFeed, Telling, run_topic
+from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, WorkflowState
+from jupyter_workflows.live.shown import shown_approval, step_details
 from jupyter_workflows.runs.reading import Snapshot
-from jupyter_workflows.widgets.feed import RunFeed, Telling, run_topic
-from jupyter_workflows.widgets.messages import InboxState, RunsState, Tokens, WorkflowState
-from jupyter_workflows.widgets.shown import shown_approval, step_details
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOPIC = run_topic("contract_review-7f3a", "r")

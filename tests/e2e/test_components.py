@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jupyter_workflows import schema
-from jupyter_workflows.widgets.feed import Telling
-from jupyter_workflows.widgets.messages import InboxState, RunsState, Tokens, Trouble, WorkflowState
-from jupyter_workflows.widgets.shown import shown_approval, step_details
+from jupyter_workflows.live.feed import Telling
+from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, Trouble, WorkflowState
+from jupyter_workflows.live.shown import shown_approval, step_details
 
 from . import stories
 from .bare_page import BarePage, bare_page_server

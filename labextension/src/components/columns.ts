@@ -1,4 +1,4 @@
-// Steps as columns of numbers; the layout is that of `jupyter_workflows/widgets/columns.py`.
+// Steps as columns of numbers; the layout is that of `jupyter_workflows/live/columns.py`.
 
 import type { Step } from "../schema";
 

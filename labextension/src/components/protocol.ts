@@ -1,5 +1,5 @@
 // What a view and its host say to each other, over any transport that carries JSON text and binary buffers.
-// The messages' types are generated from `jupyter_workflows/widgets/messages.py`.
+// The messages' types are generated from `jupyter_workflows/live/messages.py`.
 
 import type {
   Answer,

@@ -1,4 +1,4 @@
-"""The JSON Schema that TypeScript is generated from; `python -m tests.widgets.wire_schema` writes it."""
+"""The JSON Schema that TypeScript is generated from; `python -m tests.live.wire_schema` writes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic.json_schema import models_json_schema
 
 from jupyter_workflows import schema
-from jupyter_workflows.widgets import messages
+from jupyter_workflows.live import messages
 
 TARGET = Path(__file__).parents[2] / "labextension" / "src" / "schema.json"
 

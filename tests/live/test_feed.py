@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from jupyter_workflows import schema
+from jupyter_workflows.live import columns
+from jupyter_workflows.live.feed import RunFeed, Telling, run_topic
+from jupyter_workflows.live.messages import RunChange, RunSnapshot, read_asked, wire_text
+from jupyter_workflows.live.shown import MAX_VALUE, shown_approval, shown_value, step_details
 from jupyter_workflows.runs.reading import Snapshot
-from jupyter_workflows.widgets import columns
-from jupyter_workflows.widgets.feed import RunFeed, Telling, run_topic
-from jupyter_workflows.widgets.messages import RunChange, RunSnapshot, read_asked, wire_text
-from jupyter_workflows.widgets.shown import MAX_VALUE, shown_approval, shown_value, step_details
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 FRONT_END = Path(__file__).parents[2] / "labextension"
@@ -90,7 +90,7 @@ def as_fixture(tellings: list[Telling]) -> str:
 
 
 def test_front_end_is_tested_on_what_the_feed_tells():
-    # Stale: python -m tests.widgets.test_feed
+    # Stale: python -m tests.live.test_feed
     assert FIXTURE.read_text(encoding="utf-8") == as_fixture(story())
 
 
