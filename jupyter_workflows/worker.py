@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.worker import Worker
 
+    from .security.identity import TrustedKeys
+
 MODULES = ("models", "activities", "workflows")
 # Threads are made when they are needed; this bounds the synchronous steps that run at once in a worker.
 MAX_THREADS = 100
@@ -35,11 +37,12 @@ def task_queue(digest: str) -> str:
     return f"jw-{digest[:16]}"
 
 
-def load_bundle(path: Path) -> LoadedBundle:
+def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
     """Imports a bundle and makes it known to the runs of its task queue.
 
     Args:
         path: The bundle's directory; the one above it is put on `sys.path`.
+        trusted: Whose decisions its runs take; nobody's where it is not to be served.
 
     Raises:
         WorkerUnavailable: The bundle is not whole, or an import in it fails; names the cell and line.
@@ -51,7 +54,7 @@ def load_bundle(path: Path) -> LoadedBundle:
     parent = str(path.parent)
     if parent not in sys.path:
         sys.path.append(parent)
-    bundle = LoadedBundle(path, manifest)
+    bundle = LoadedBundle(path, manifest, trusted)
     for name in MODULES:
         source = path / f"{name}.py"
         if source.exists():

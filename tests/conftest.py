@@ -6,26 +6,16 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from chaos.processes import gone, kill
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import HOME_VARIABLE, Home
 from jupyter_workflows.local.runtime import Runtime
-
-
-def processes_of(home: Home) -> list[psutil.Process]:
-    """All processes but this one that work for a home: their command line or environment names it."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            named = process.environ().get(HOME_VARIABLE) == str(home.data)
-            if process.pid != os.getpid() and (named or any(str(home.data) in word for word in process.cmdline())):
-                found.append(process)
-    return found
 
 
 def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
@@ -46,18 +36,16 @@ def temporary_home(root: Path) -> Iterator[Home]:
         yield home
     finally:
         local_runtime.down(home)
-        eventually(lambda: not processes_of(home), 5.0)
-        left = processes_of(home)
-        described = [process.cmdline() for process in left if process.is_running()]
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        assert described == []
+        left = gone(home.data, 5.0)
+        kill(*(found.pid for found in left))
+        assert left == []
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _environment_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test may reach the user's own runtime, nor a Temporal server that the environment names."""
+    # Python's own helper process lives until the session ends, for no home.
+    resource_tracker.ensure_running()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
             patch.delenv(name)

@@ -13,10 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from chaos.processes import processes_of
 from jupyter_workflows.local.paths import Home
 from tests.bad_input import authoring, closure, magics, runs, surroundings
 from tests.bad_input.mistake import Mistake, Said, expected_messages, plain, settled, write_messages
-from tests.conftest import processes_of
 from tests.kernels import printed, run_cells
 
 OURS = re.compile(r"jupyter_workflows[/\\]\w")
@@ -101,7 +101,7 @@ def test_mistake_before_a_start_gets_its_message_and_starts_nothing(
     monkeypatch.setenv("JUPYTER_WORKFLOWS_WARM", "0")
     said, notebook = said_to(BEFORE_A_START, own_home, tmp_path)
     check(said, notebook)
-    assert processes_of(own_home) == []
+    assert processes_of(own_home.data) == []
     assert not own_home.database.exists()
 
 

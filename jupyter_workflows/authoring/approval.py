@@ -21,7 +21,7 @@ from pydantic_core import to_jsonable_python
 
 from .. import schema
 from ..errors import ApprovalTimedOut, AuthoringError
-from ..security import identity
+from .bundles import bundle_of
 from .edits import edits
 from .messages import in_workflow_only
 from .policies import positive
@@ -231,8 +231,10 @@ def check_decision(state: RunState, decision: schema.Decision) -> None:
         refuse(f"the decision is for another run ({decision.workflow_id}): decide the approval of this run itself")
     if decision.content_hash != record.content_hash:
         refuse(f"what {record.id} asks has changed since it was shown: look at it again and decide anew")
-    reason = identity.rejection(decision, at=temporalio.workflow.now())
-    if reason:
+    bundle = bundle_of(info.task_queue)
+    if bundle is None or bundle.trusted is None:
+        refuse("the worker of this run knows no reviewer's key: start it with `jupyter workflows worker`")
+    if reason := bundle.trusted.rejection(decision, at=temporalio.workflow.now()):
         refuse(reason)
     if record.assignee and record.assignee.casefold() != decision.reviewer.casefold():
         refuse(f"{record.id} waits for {record.assignee}, and {decision.reviewer} is somebody else")

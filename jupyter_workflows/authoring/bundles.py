@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schema import CellLocation, Manifest, Segment
+from ..security.identity import TrustedKeys
 from .definitions import Activity, Workflow
 
 TRACEBACK_FRAMES = 20
@@ -18,12 +19,13 @@ TRACEBACK_FRAMES = 20
 class LoadedBundle:
     """A bundle imported in this process.
 
-    `source_lines` and `segments` are read when the bundle is loaded: workflow code runs where no file may be
-    opened.
+    `trusted` says whose decisions its runs take. `source_lines` and `segments` are read when the bundle is loaded:
+    workflow code runs where no file may be opened.
     """
 
     path: Path
     manifest: Manifest
+    trusted: TrustedKeys | None = None
     workflows: dict[str, Workflow[Any, Any]] = field(default_factory=dict[str, Workflow[Any, Any]])
     activities: dict[str, Activity[Any, Any]] = field(default_factory=dict[str, Activity[Any, Any]])
     exceptions: dict[str, type[Exception]] = field(default_factory=dict[str, type[Exception]])

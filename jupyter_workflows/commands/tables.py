@@ -82,16 +82,19 @@ def columns_of(text: str) -> int:
     return len(text) + wide - combining
 
 
+def fitting(text: str, width: int) -> str:
+    """The longest beginning of a text that takes at most `width` columns."""
+    taken = 0
+    for index, character in enumerate(text):
+        taken += columns_of(character)
+        if taken > width:
+            return text[:index]
+    return text
+
+
 def cut(text: str, width: int) -> str:
     """A text of at most `width` columns; a cut one ends in an ellipsis."""
-    if columns_of(text) <= width:
-        return text
-    kept = ""
-    for character in text:
-        if columns_of(kept + character) > width - 1:
-            break
-        kept += character
-    return kept + ELLIPSIS
+    return text if columns_of(text) <= width else fitting(text, width - 1) + ELLIPSIS
 
 
 def padded(text: str, width: int) -> str:
@@ -240,8 +243,8 @@ def wrap(text: str, width: int) -> list[str]:
             lines.append(line)
         line = word
         while columns_of(line) > width:
-            lines.append(line[:width])
-            line = line[width:]
+            lines.append(fitting(line, width))
+            line = line[len(lines[-1]) :]
     return [*lines, line]
 
 

@@ -14,7 +14,7 @@ from ..notebook.bundle import read_bundle
 from ..runs import client as run_client
 from ..runs.static_html import render_diagnostics
 from ..schema import Diagnostic, Manifest
-from ..security.identity import load_trusted, local_user
+from ..security.identity import TrustedKeys, local_user
 from ..session import Session, checked_arguments
 from ..worker import bundle_worker, load_bundle, task_queue
 from .arguments import call_arguments
@@ -170,8 +170,9 @@ async def serve(session: Session, path: Path) -> None:
 
     if session.settings is None:
         raise ConnectionFailed("no Temporal server is configured")
-    load_trusted(session.home.keys)
-    bundle = load_bundle(path)
+    trusted = TrustedKeys(session.home.keys)
+    trusted.load()
+    bundle = load_bundle(path, trusted)
     client = await connect(session.settings, home=session.home)
     queue = task_queue(bundle.manifest.digest)
     sys.stderr.write(f"serving {', '.join(bundle.workflows)} of {path} on {session.settings.address}, queue {queue}\n")

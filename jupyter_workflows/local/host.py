@@ -25,7 +25,7 @@ from temporalio.worker import Worker
 
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
-from ..security.identity import load_trusted
+from ..security.identity import TrustedKeys
 from ..worker import bundle_worker, load_bundle, task_queue
 from .children import log_standard_streams
 from .handback import Predecessors, hand_back, query
@@ -67,6 +67,7 @@ class WorkerHost:
         self._client: asyncio.Task[Client] | None = None
         self._connected_to: tuple[object, ...] = ()
         self._background: set[asyncio.Task[None]] = set()
+        self._trusted: TrustedKeys | None = None
         self._predecessors = Predecessors("")
         self._taken_over: set[str] = set()
         self._leases = 1
@@ -112,6 +113,7 @@ class WorkerHost:
     async def _on_adopt(self, message: Message) -> None:
         _redirect_output(Path(message["log"]))
         home = Home(*map(Path, message["home"]))
+        self._trusted = TrustedKeys(home.keys)
         self._predecessors = Predecessors(message["identity"], frozenset(message["dead"]))
         self._idle_seconds = float(message["idle_seconds"])
         if str(home.bundles) not in sys.path:
@@ -167,13 +169,14 @@ class WorkerHost:
 
     async def _serve(self, bundle: Path, queue: str) -> None:
         assert self._client is not None
+        assert self._trusted is not None
         async with self._one_load:
             _make_private_caches(bundle)
             # In a thread: what a notebook imports may take seconds, and the other bundles' runs go on.
             loaded, client, _ = await asyncio.gather(
-                asyncio.to_thread(load_bundle, bundle),
+                asyncio.to_thread(load_bundle, bundle, self._trusted),
                 self._client,
-                asyncio.to_thread(load_trusted, bundle.parent.parent / "keys"),
+                asyncio.to_thread(self._trusted.load),
             )
             worker = bundle_worker(client, loaded, identity=self._predecessors.identity)
         if queue not in self._taken_over:

@@ -24,8 +24,6 @@ TRUSTED = "trusted"
 # A notebook's clock may be a day off the server's; that an approval is decided once does not depend on it.
 CLOCK_TOLERANCE = timedelta(hours=25)
 
-_trusted: dict[str, bytes] = {}
-
 
 def local_user() -> str:
     """The name of the user who runs this process; `JUPYTER_WORKFLOWS_USER` names another."""
@@ -111,40 +109,53 @@ def sign(decision: Decision, private: bytes) -> Decision:
     return named.model_copy(update={"signature": base64.b64encode(key.sign(signed_bytes(named))).decode()})
 
 
-def load_trusted(keys: Path) -> None:
-    """Reads the public keys a worker of this home trusts; called outside workflow code."""
-    ensure_key(keys)
-    found: dict[str, bytes] = {}
-    for path in sorted((keys / TRUSTED).glob("*.pub")):
-        try:
-            public = base64.b64decode(path.read_bytes(), validate=True)
-        except (OSError, ValueError):
-            continue
-        if key_id(public) == path.stem:
-            found[path.stem] = public
-    _trusted.clear()
-    _trusted.update(found)
-
-
-def rejection(decision: Decision, *, at: datetime) -> str | None:
-    """Why a decision is not trusted, as a sentence; None when it is.
-
-    Touches no file and no clock, so a workflow's validator may call it.
+class TrustedKeys:
+    """The public keys whose decisions the workers of one home take.
 
     Args:
-        decision: The decision as it arrived.
-        at: The workflow's time.
+        keys: The home's directory of keys.
     """
-    public = _trusted.get(decision.key_id)
-    if not decision.signature or public is None:
-        return "the decision is not signed by a reviewer this worker knows: decide in the notebook or a terminal"
-    if not verifies(decision, public):
-        return "the signature does not fit the decision: it was changed on its way"
-    if decision.issued_at > at + CLOCK_TOLERANCE:
-        return "the decision is dated in the future: check the clock of the machine it was made on"
-    if at > decision.expires_at + CLOCK_TOLERANCE:
-        return "the decision is too old: look at the approval again and decide anew"
-    return None
+
+    def __init__(self, keys: Path) -> None:
+        self.keys = keys
+        self._public: dict[str, bytes] = {}
+
+    def load(self) -> None:
+        """Reads the keys as they are now; called outside workflow code.
+
+        Raises:
+            ApprovalRefused: The user's own key can't be read or made.
+        """
+        ensure_key(self.keys)
+        found: dict[str, bytes] = {}
+        for path in sorted((self.keys / TRUSTED).glob("*.pub")):
+            try:
+                public = base64.b64decode(path.read_bytes(), validate=True)
+            except (OSError, ValueError):
+                continue
+            if key_id(public) == path.stem:
+                found[path.stem] = public
+        self._public = found
+
+    def rejection(self, decision: Decision, *, at: datetime) -> str | None:
+        """Why a decision is not trusted, as a sentence; None when it is.
+
+        Touches no file and no clock, so a workflow's validator may call it.
+
+        Args:
+            decision: The decision as it arrived.
+            at: The workflow's time.
+        """
+        public = self._public.get(decision.key_id)
+        if not decision.signature or public is None:
+            return "the decision is not signed by a reviewer this worker knows: decide in the notebook or a terminal"
+        if not verifies(decision, public):
+            return "the signature does not fit the decision: it was changed on its way"
+        if decision.issued_at > at + CLOCK_TOLERANCE:
+            return "the decision is dated in the future: check the clock of the machine it was made on"
+        if at > decision.expires_at + CLOCK_TOLERANCE:
+            return "the decision is too old: look at the approval again and decide anew"
+        return None
 
 
 def verifies(decision: Decision, public: bytes) -> bool:

