@@ -7,12 +7,14 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint co
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lab lint chaos bench clean
+# Node of the environment, so that all check with one version; where it has none, the machine's.
+NPM = PATH="$(abspath $(VENV))/bin:$$PATH" npm --silent
 
 help:
 	@echo "make demo   new environment, the licence review on the embedded server, register and HTML in build/demo"
-	@echo "make test   lint, types and all tests"
+	@echo "make test   lint, types and all tests; those in a browser need Chromium (apt-get install chromium)"
 	@echo "make lab    the tour in JupyterLab"
-	@echo "make lint   ruff and pyright"
+	@echo "make lint   ruff and pyright; eslint, prettier and tsc"
 	@echo "make chaos  faults thrown at real runs; writes docs/reliability.md (FULL=1: release counts)"
 	@echo "make bench  speed against the plain Temporal SDK; writes docs/benchmarks.md (ROUNDS=15)"
 
@@ -28,12 +30,21 @@ demo:
 	$(DEMO)/bin/python $(PIP_INSTALL) '.[lab]'
 	$(DEMO)/bin/python notebooks/run_tour.py notebooks/01_review_licences.ipynb --output build/demo
 
-lint: $(VENV)/.ready
+# The editable install has put the modules there; they are renewed when their list changes.
+node_modules/.package-lock.json: package-lock.json | $(VENV)/.ready
+	$(NPM) ci
+	@touch $@
+
+lint: $(VENV)/.ready node_modules/.package-lock.json
 	$(VENV)/bin/ruff format --check --quiet . || (echo "run: $(VENV)/bin/ruff format ." && false)
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(NPM) run types
+	$(NPM) run lint
+	$(NPM) run format:check
 
 test: lint
+	$(NPM) run test -- --reporter=dot
 	$(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal
 
 lab: $(VENV)/.ready

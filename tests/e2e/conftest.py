@@ -1,4 +1,8 @@
-"""A browser and a JupyterLab for this folder's tests; without a browser they are skipped, and say so."""
+"""A browser and a JupyterLab for this folder's tests.
+
+Without a browser they are skipped, and say what is missing; where `CI` is set they fail, so that nobody takes a
+machine without a browser for a green one.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,20 @@ import pytest
 from jupyter_workflows.widgets.host import is_built
 
 from ..dev_server import outside_of_the_home
-from .lab import Notebook, chromium, jupyter_lab, write_notebook
-
-pytestmark = pytest.mark.timeout(300)
+from .lab import Notebook, chromium, jupyter_lab, missing, write_notebook
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need `pip install playwright`")
+    try:
+        from playwright import sync_api as playwright
+    except ImportError:
+        missing("browser tests need `pip install playwright`")
     path = chromium()
     if path is None:
-        pytest.skip("browser tests need Chromium: apt-get install chromium, or JUPYTER_WORKFLOWS_CHROMIUM=<path>")
+        missing("browser tests need Chromium: apt-get install chromium, or JUPYTER_WORKFLOWS_CHROMIUM=<path>")
     if not is_built():
-        pytest.skip("browser tests need the built components: npm ci && npm run build")
+        missing("browser tests need the built components: npm ci && npm run build")
     with outside_of_the_home():
         running = playwright.sync_playwright().start()
         browser = running.chromium.launch(executable_path=path)

@@ -13,9 +13,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import nbformat
+import pytest
 
 from ..kernels import kernel_environment
 
@@ -34,6 +35,13 @@ def chromium() -> str | None:
     """The browser of this machine; `JUPYTER_WORKFLOWS_CHROMIUM` names another."""
     named = os.environ.get("JUPYTER_WORKFLOWS_CHROMIUM")
     return next((path for path in ([named] if named else CHROMIUM) if Path(path).is_file()), None)
+
+
+def missing(remedy: str) -> NoReturn:
+    """Skips a test that this machine can't run; in CI it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(remedy)
+    pytest.skip(remedy)
 
 
 def free_port() -> int:

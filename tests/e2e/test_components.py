@@ -17,6 +17,7 @@ from jupyter_workflows.live.shown import shown_approval, step_details
 from . import stories
 from .bare_page import BarePage, bare_page_server
 from .hostile import PAYLOADS
+from .lab import missing
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = {
@@ -174,7 +175,7 @@ def test_hostile_text_is_text_everywhere(bare: BarePage, part: int):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(bare: BarePage, name: str, scheme: str):
     if not AXE.is_file():
-        pytest.skip("needs axe-core: npm ci")
+        missing("this test needs axe-core: npm ci")
     bare.page.emulate_media(color_scheme=scheme)
     show(bare, name)
     bare.page.evaluate("() => document.querySelectorAll('details').forEach(each => each.open = true)")
