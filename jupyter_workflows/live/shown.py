@@ -52,7 +52,7 @@ def shown_approval(approval: Approval) -> ShownApproval:
     cut: dict[str, Any] = {
         "message": printable(approval.message, MAX_VALUE),
         "comment": one_line(approval.comment, 2_000) if approval.comment else None,
-        "editable": None, "has_editable": False, "value": None, "form": None, "edits": [],
+        "form_schema": None, "editable": None, "has_editable": False, "value": None, "form": None, "edits": [],
     }  # fmt: skip
     return ShownApproval(approval=approval.model_copy(update=cut), whole=False)
 

@@ -35,7 +35,7 @@ def open_details(bare: BarePage, name: str) -> None:
 
 def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
-    with bare_page_server() as address, sync_playwright() as playwright:
+    with bare_page_server() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium())
         for name, (kind, topic, tellings) in PICTURES.items():
             for scheme in ("light", "dark"):
@@ -43,7 +43,7 @@ def main() -> None:
                     if width == "narrow" and scheme == "dark":
                         continue
                     context = browser.new_context(viewport={"width": pixels, "height": 1000}, color_scheme=scheme)
-                    bare = BarePage(context.new_page(), address)
+                    bare = BarePage(context.new_page(), server.address)
                     view = bare.show(kind, topic, tellings())
                     view.wait_for()
                     open_details(bare, name)

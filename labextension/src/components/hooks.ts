@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** Renders the component anew whenever the source says that it changed. */
 export function useChanges(source: { subscribe(listener: () => void): () => void }): void {
   const [, renew] = useState(0);
-  useEffect(() => source.subscribe(() => renew(number => number + 1)), [source]);
+  // Before the page is painted: what changes between drawing and listening would never be shown.
+  useLayoutEffect(() => source.subscribe(() => renew(number => number + 1)), [source]);
 }
 
 /** The time, renewed every so many milliseconds. */
