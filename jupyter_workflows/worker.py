@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import temporalio.activity
 
+from .ai.activities import ACTIVITIES
 from .authoring.bundles import LoadedBundle, register
 from .authoring.definitions import Activity, Workflow
 from .authoring.mapping import ParallelMap
@@ -139,7 +140,8 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None 
         task_queue=task_queue(bundle.manifest.digest),
         workflows=[*bundle.workflow_classes, ParallelMap],
         activities=[
-            temporalio.activity.defn(name=found.name)(found.travelling()) for found in bundle.activities.values()
+            temporalio.activity.defn(name=found.name)(found.travelling())
+            for found in (*bundle.activities.values(), *ACTIVITIES)
         ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,

@@ -12,6 +12,7 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
+from .. import errors
 from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
@@ -126,7 +127,7 @@ def failed_like(name: str) -> type[StepFailed]:
 
     A class whose own constructor would be needed can't be mixed in safely; then it is `StepFailed` alone.
     """
-    original = getattr(builtins, name, None)
+    original = getattr(builtins, name, None) or getattr(errors, name, None)
     bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
     if original is None and bundle:
         original = bundle.exceptions.get(name)

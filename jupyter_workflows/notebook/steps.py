@@ -14,9 +14,10 @@ AWAITERS = frozenset("asyncio.gather asyncio.wait asyncio.wait_for asyncio.shiel
 STARTERS = frozenset("asyncio.create_task asyncio.ensure_future".split())
 CONSUMERS = frozenset("asyncio.as_completed temporalio.workflow.as_completed".split())
 # Coroutine functions of ours and asyncio's: forgetting `await` makes them do nothing.
-COROUTINES = frozenset(
-    ["asyncio.sleep", *(f"{PACKAGE}.{name}" for name in ("human_approval", "sleep", "wait_for_signal", "parallel_map"))]
-)
+OWN_COROUTINES = """
+    human_approval sleep wait_for_signal parallel_map ai.chat ai.parse ai.embed ai.ocr
+"""
+COROUTINES = frozenset(["asyncio.sleep", *(f"{PACKAGE}.{name}" for name in OWN_COROUTINES.split())])
 SAME_DEPTH = frozenset(
     f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "filter", "dict")
 )

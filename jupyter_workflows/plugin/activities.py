@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import temporalio.activity
+import temporalio.common
 import temporalio.exceptions
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -23,8 +24,10 @@ from temporalio.worker import (
 
 from ..authoring.bundles import bundle_of, failure_details
 from ..authoring.definitions import Activity
-from ..errors import PayloadError
+from ..authoring.ledger import USAGE_KEY, Ledger, ledger
+from ..errors import ModelCallFailed, PayloadError
 from ..payloads.types import validate
+from ..security.secrets import redacted
 from .limits import Limits
 from .user_loop import on_user_loop
 
@@ -91,15 +94,21 @@ class Inbound(ActivityInboundInterceptor):
         info = temporalio.activity.info()
         bundle = bundle_of(info.task_queue)
         definition = bundle.activities.get(info.activity_type) if bundle else None
+        spent = Ledger(self.limits.wait)
+        token = ledger.set(spent)
         async with self.alive(info.heartbeat_timeout):
             try:
                 if definition is None:
-                    return await super().execute_activity(input)
-                return await self.execute_definition(definition, input)
+                    result = await super().execute_activity(input)
+                else:
+                    result = await self.execute_definition(definition, input)
+                return with_usage(result, spent)
             except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises fails the step
                 raise located(error, info) from error.__cause__
+            finally:
+                ledger.reset(token)
 
     async def execute_definition(self, definition: Activity[Any, Any], input: ExecuteActivityInput) -> Any:
         """Runs a notebook's activity within its rate limit and checks what it returns."""
@@ -142,6 +151,15 @@ def checked(definition: Activity[Any, Any], result: Any) -> Any:
     return validate(result, hint, f"the result of activity {definition.name}")
 
 
+def with_usage(result: Any, spent: Ledger) -> Any:
+    """The result, with what the step's model calls took in the metadata of its payload."""
+    if not spent.usage.calls:
+        return result
+    payload = temporalio.activity.payload_converter().to_payload(result)
+    payload.metadata[USAGE_KEY] = spent.usage.model_dump_json(exclude_defaults=True).encode()
+    return temporalio.common.RawValue(payload)
+
+
 def located(error: Exception, info: temporalio.activity.Info) -> Exception:
     """The exception as it travels: its class name, message, place in the notebook; retryable or not."""
     if isinstance(error, temporalio.exceptions.ApplicationError) and not isinstance(error, PayloadError):
@@ -150,8 +168,16 @@ def located(error: Exception, info: temporalio.activity.Info) -> Exception:
     policy = info.retry_policy
     final = isinstance(error, PayloadError) or bool(policy and kinds & set(policy.non_retryable_error_types or ()))
     details = failure_details(error)
+    details["traceback"] = redacted(details["traceback"])
     name = PayloadError.__name__ if isinstance(error, PayloadError) else type(error).__name__
-    return temporalio.exceptions.ApplicationError(message_of(error), details, type=name, non_retryable=final)
+    asked = isinstance(error, ModelCallFailed)
+    return temporalio.exceptions.ApplicationError(
+        redacted(message_of(error)),
+        details,
+        type=name,
+        non_retryable=final or (asked and not error.retryable),
+        next_retry_delay=error.retry_after if asked else None,
+    )
 
 
 def message_of(error: Exception) -> str:

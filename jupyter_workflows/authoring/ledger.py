@@ -1,0 +1,33 @@
+"""What an activity in execution knows besides its arguments: what its model calls took, and who keeps rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from ..schema import Usage
+from .policies import RateLimit
+
+# In the metadata of a result's payload: usage as JSON. Metadata, so that the result's type stays the user's.
+USAGE_KEY = "jw-usage"
+
+
+@dataclass
+class Ledger:
+    """The model calls of one attempt.
+
+    Attributes:
+        wait: Waits until a rate limit of this machine allows one more call.
+        usage: What the calls took so far.
+    """
+
+    wait: Callable[[RateLimit, str], Awaitable[None]]
+    usage: Usage = field(default_factory=Usage)
+
+    def enter(self, usage: Usage) -> None:
+        """Takes in what one more call took."""
+        self.usage += usage
+
+
+ledger: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
