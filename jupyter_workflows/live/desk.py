@@ -12,13 +12,16 @@ from ..runs.access import RunAccess
 from ..runs.handle import Run
 from ..runs.reading import RunReader
 from ..runs.untrusted import one_line
+from .dashboards import PREFIX, DashboardTopic
 from .feed import Telling
-from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskStart, Follow
+from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskStart, Follow, Trouble
 from .shown import shown_approval
 from .topics import RunTopic, Tell, Topic
 
 # Views of one channel can't open more runs than a person can look at.
 MAX_TOPICS = 64
+# Each filter that was tried is one.
+MAX_DASHBOARDS = 8
 
 
 class Desk:
@@ -57,8 +60,7 @@ class Desk:
     async def receive(self, asked: Asked) -> None:
         """Answers one message of a view."""
         if isinstance(asked, Follow):
-            if topic := self.topics.get(asked.topic):
-                await topic.followed(asked.have)
+            await self.look_at(asked)
             return
         try:
             answer = await self.answer(asked)
@@ -67,6 +69,31 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - a view must learn that its request failed, whatever it was
             answer = Answer(request=asked.request, error=f"{type(error).__name__}: {one_line(error, 500)}")
         self.tell(Telling(answer))
+
+    async def look_at(self, asked: Follow) -> None:
+        """Tells a view about a topic; a dashboard is made when it is first asked for."""
+        try:
+            topic = self.topics.get(asked.topic) or await self.dashboard(asked.topic)
+        except JupyterWorkflowsError as error:
+            self.tell(Telling(Trouble(topic=asked.topic, number=0, message=str(error), final=True)))
+            return
+        if topic is not None:
+            await topic.followed(asked.have)
+
+    async def dashboard(self, topic: str) -> Topic | None:
+        """The dashboard of a topic, of very many the oldest ends; None for what is none.
+
+        Raises:
+            JupyterWorkflowsError: Its filter makes no sense.
+        """
+        if not topic.startswith(PREFIX):
+            return None
+        made = DashboardTopic(self.access, self.tell, topic)
+        others = [other for other in self.topics.values() if isinstance(other, DashboardTopic)]
+        for other in others[: max(0, len(others) + 1 - MAX_DASHBOARDS)]:
+            await self.topics.pop(other.topic).close()
+        self.topics[topic] = made
+        return made
 
     async def answer(self, asked: AskDetails | AskDecision | AskCancel | AskStart | AskOpen) -> Answer:
         """The answer to a request.

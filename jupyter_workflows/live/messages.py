@@ -1,7 +1,8 @@
 """What a live view and its host say to each other; TypeScript has the same types, see `labextension/src/schema.ts`.
 
 Invariants:
-- a topic is one thing that is shown: `run:<id>/<run id>`, `inbox`, `runs`, `workflow:<name>`;
+- a topic is one thing that is shown: `run:<id>/<run id>`, `inbox`, `runs`, `workflow:<name>`,
+  `dashboard?<filter>` (see `dashboards`);
 - what is told about a topic is numbered without gaps: a view that misses a number asks for a snapshot by `Follow`;
 - steps travel as columns in binary buffers, see `columns`; names, heads and approvals as JSON;
 - a message is JSON text in ASCII, so that no value of a workflow can break the transport.
@@ -20,6 +21,7 @@ from ..schema import (
     BundledActivity,
     BundledWorkflow,
     CellLocation,
+    Dashboard,
     Diagnostic,
     Failure,
     Run,
@@ -144,6 +146,15 @@ class WorkflowState(Wire):
     runs: list[Run] = Field(default=[])
 
 
+class DashboardState(Wire):
+    """How runs do."""
+
+    type: Literal["dashboard"] = "dashboard"
+    topic: str
+    number: int
+    dashboard: Dashboard
+
+
 class StepDetails(Wire):
     """A step in full; its values as bounded text."""
 
@@ -236,7 +247,18 @@ class AskOpen(Wire):
     run_id: str
 
 
-Told = RunSnapshot | RunChange | Tokens | Pulse | InboxState | RunsState | WorkflowState | Trouble | Answer
+Told = (
+    RunSnapshot
+    | RunChange
+    | Tokens
+    | Pulse
+    | InboxState
+    | RunsState
+    | WorkflowState
+    | DashboardState
+    | Trouble
+    | Answer
+)
 Asked = Follow | AskDetails | AskDecision | AskCancel | AskStart | AskOpen
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
 MAX_MESSAGE_CHARACTERS = 4_000_000

@@ -175,6 +175,8 @@ class RunTopic:
 class PolledTopic:
     """Something that is looked up again and again while it is looked at."""
 
+    poll_seconds: ClassVar[float] = POLL_SECONDS
+
     def __init__(self, topic: str, tell: Tell) -> None:
         self.topic = topic
         self.tell = tell
@@ -205,11 +207,15 @@ class PolledTopic:
             except JupyterWorkflowsError as error:
                 self.tell(Telling(Trouble(topic=self.topic, number=self.number, message=str(error))))
             else:
-                if found != self.known:
+                if self.is_news(found):
                     self.known = found
                     self.number += 1
                     self.tell(Telling(self.state()))
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self.poll_seconds)
+
+    def is_news(self, found: Any) -> bool:
+        """Whether there is something to tell."""
+        return found != self.known
 
     async def close(self) -> None:
         """Ends looking."""

@@ -53,6 +53,11 @@ class Home(NamedTuple):
         return self.data / "bundles"
 
     @property
+    def cache(self) -> Path:
+        """What can be learnt again: may be deleted at any time."""
+        return self.data / "cache"
+
+    @property
     def blobs(self) -> Path:
         """Large values, see `payloads`."""
         return self.data / "blobs"

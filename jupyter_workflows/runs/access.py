@@ -40,6 +40,11 @@ class RunPlaces(Protocol):
         """Directory of the bundles."""
         ...
 
+    @property
+    def cache(self) -> Path:
+        """Directory of what can be learnt again."""
+        ...
+
 
 def no_manifest(digest: str) -> Manifest | None:
     """The manifest of a bundle nobody has at hand."""
@@ -56,12 +61,14 @@ class RunAccess:
         keys: Directory of the user's reviewer key; without it nothing can be approved or rejected.
         ui_address: Root address of Temporal's Web UI, where there is one.
         manifest_of: Gives the manifest of a bundle by the first 16 digits of its digest, where it is at hand.
+        cache: Directory for what was learnt from histories; without one it is learnt again in each process.
     """
 
     client: Client
     keys: Path | None = None
     ui_address: str | None = None
     manifest_of: Callable[[str], Manifest | None] = no_manifest
+    cache: Path | None = None
 
     @classmethod
     def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
@@ -70,7 +77,7 @@ class RunAccess:
         if home is None:
             return cls(client, ui_address=ui_address)
         bundles = home.bundles
-        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest))
+        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), home.cache)
 
     @property
     def address(self) -> str:

@@ -193,6 +193,65 @@ export interface ShownApproval {
   whole: boolean;
 }
 /**
+ * The approvals of all runs that are counted.
+ */
+export interface ApprovalFigures {
+  /**
+   * The longest waiting first, at most 100
+   */
+  waiting: Waiting[];
+  waiting_count: number;
+  approved: number;
+  rejected: number;
+  timed_out: number;
+  decision: Percentiles;
+  reviewers: ReviewerFigures[];
+}
+/**
+ * An approval that waits.
+ */
+export interface Waiting {
+  approval: string;
+  workflow_id: string;
+  run_id: string;
+  workflow: string;
+  message: string;
+  assignee: string | null;
+  opened_at: string;
+  due_at: string | null;
+}
+/**
+ * From question to decision
+ */
+export interface Percentiles {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
+}
+/**
+ * What one reviewer was asked: by the assignee, or `None` for approvals of nobody in particular.
+ */
+export interface ReviewerFigures {
+  assignee: string | null;
+  waiting: number;
+  oldest: string | null;
+  decided: number;
+  timed_out: number;
+  decision: Percentiles1;
+}
+/**
+ * From question to decision
+ */
+export interface Percentiles1 {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
+}
+/**
  * Asks a run to end itself.
  */
 export interface AskCancel {
@@ -257,6 +316,39 @@ export interface AskStart {
   };
 }
 /**
+ * What the figures stand on.
+ */
+export interface Basis {
+  /**
+   * Runs that fit, as the server counts them
+   */
+  runs: number;
+  /**
+   * Of these, the newest that were listed
+   */
+  listed: number;
+  /**
+   * Of these, closed runs
+   */
+  closed: number;
+  /**
+   * Of these, runs whose history was looked at
+   */
+  histories: number;
+  /**
+   * Of these, histories that had to be fetched now
+   */
+  read: number;
+  /**
+   * Histories that could not be had: deleted, or too slow to come
+   */
+  unreadable: number;
+  /**
+   * How long it took
+   */
+  seconds: number;
+}
+/**
  * An activity of a bundle.
  */
 export interface BundledActivity {
@@ -286,6 +378,191 @@ export interface BundledWorkflow {
   cell_id: string;
   cell_number: number | null;
   line: number;
+}
+/**
+ * Failures of one class in the steps of one name; the step is empty for the workflow's own code.
+ */
+export interface CauseFigures {
+  workflow: string;
+  step: string;
+  /**
+   * Class of the exception
+   */
+  error: string;
+  /**
+   * Failed attempts that were followed by another
+   */
+  retries: number;
+  /**
+   * Failures for good
+   */
+  failures: number;
+  /**
+   * Runs that met it
+   */
+  runs: number;
+  /**
+   * Those of them that completed
+   */
+  recovered: number;
+  /**
+   * What the newest of them said
+   */
+  example: string;
+  /**
+   * The newest run that met it
+   */
+  workflow_id: string;
+  run_id: string;
+}
+/**
+ * How runs do: what a dashboard shows.
+ */
+export interface Dashboard {
+  at: string;
+  wanted: DashboardFilter;
+  counts: {
+    [k: string]: number;
+  };
+  period_seconds: number;
+  periods: Period[];
+  workflows: WorkflowFigures[];
+  steps: StepFigures[];
+  spent: TimeSpent[];
+  causes: CauseFigures[];
+  approvals: ApprovalFigures;
+  recovery: Recovery;
+  basis: Basis;
+  /**
+   * For the choice of one
+   */
+  known_workflows: string[];
+}
+/**
+ * Which runs a dashboard is about; a run fits when it has everything that is given.
+ */
+export interface DashboardFilter {
+  workflow: string | null;
+  status: ("running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "continued_as_new")[] | null;
+  notebook: string | null;
+  /**
+   * Started then or later
+   */
+  since: string | null;
+  /**
+   * Started not longer ago; `since` wins
+   */
+  since_seconds: number | null;
+}
+/**
+ * The runs that started in one period.
+ */
+export interface Period {
+  start: string;
+  counts: {
+    [k: string]: number;
+  };
+  /**
+   * Closed runs that met a failure
+   */
+  met_failure: number;
+  /**
+   * Those of them that completed
+   */
+  recovered: number;
+}
+/**
+ * The runs of one workflow.
+ */
+export interface WorkflowFigures {
+  name: string;
+  counts: {
+    [k: string]: number;
+  };
+  duration: Percentiles2;
+  met_failure: number;
+  recovered: number;
+}
+/**
+ * Of closed runs, from start to end
+ */
+export interface Percentiles2 {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
+}
+/**
+ * The steps of one name in one workflow.
+ */
+export interface StepFigures {
+  workflow: string;
+  name: string;
+  kind: "activity" | "approval" | "timer" | "child" | "signal";
+  count: number;
+  failed: number;
+  /**
+   * Attempts after the first
+   */
+  retried: number;
+  queue: Percentiles3;
+  duration: Percentiles4;
+}
+/**
+ * From scheduled to taken by a worker; first attempts
+ */
+export interface Percentiles3 {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
+}
+/**
+ * Of the last attempt; of an approval from question to answer
+ */
+export interface Percentiles4 {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
+}
+/**
+ * Where the time of closed runs went; seconds by place add up to their durations.
+ */
+export interface TimeSpent {
+  workflow: string;
+  seconds: {
+    [k: string]: number;
+  };
+}
+/**
+ * Runs that met a failure, and those of them that completed.
+ */
+export interface Recovery {
+  met_failure: number;
+  recovered: number;
+  /**
+   * 0 to 1; None where no run met a failure
+   */
+  rate: number | null;
+  /**
+   * 95 % interval where only a sample of histories was read
+   */
+  low: number | null;
+  high: number | null;
+  target: number;
+}
+/**
+ * How runs do.
+ */
+export interface DashboardState {
+  type: "dashboard";
+  topic: string;
+  number: number;
+  dashboard: Dashboard;
 }
 /**
  * What a reviewer says to one approval: the payload of the update `decide`.
@@ -418,6 +695,16 @@ export interface Segment {
    * Line of the cell that `start_line` came from
    */
   cell_line: number;
+}
+/**
+ * How long something took, in seconds; of so many.
+ */
+export interface Percentiles5 {
+  count: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  longest: number | null;
 }
 /**
  * The host lives; `number` is that of the topic's last message.
@@ -555,6 +842,37 @@ export interface Trouble {
   number: number;
   message: string;
   final: boolean;
+}
+/**
+ * What model calls took; usages add up.
+ */
+export interface Usage {
+  /**
+   * Answers paid for
+   */
+  calls: number;
+  input_tokens: number;
+  output_tokens: number;
+  /**
+   * Pages of documents read
+   */
+  pages: number;
+  /**
+   * From request to last token, summed
+   */
+  seconds: number;
+  /**
+   * By the price table, in its currency; None where unknown
+   */
+  cost: number | null;
+  /**
+   * Calls of models that the price table does not name
+   */
+  unpriced_calls: number;
+  /**
+   * Whether the server did not count, and tokens are a guess
+   */
+  estimated: boolean;
 }
 /**
  * A workflow as its card shows it.

@@ -179,7 +179,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     trusted = identity.TrustedKeys(root / "keys")
     trusted.load()
     return SimpleNamespace(
-        keys=trusted.keys, trusted=trusted, bundles=root / "bundles", blobs=root / "blobs", limits=root / "limits"
+        keys=trusted.keys,
+        trusted=trusted,
+        bundles=root / "bundles",
+        blobs=root / "blobs",
+        limits=root / "limits",
+        cache=root / "cache",
     )
 
 

@@ -8,6 +8,7 @@ import type {
   AskDetails,
   AskOpen,
   AskStart,
+  DashboardState,
   Follow,
   InboxState,
   Pulse,
@@ -19,7 +20,8 @@ import type {
   WorkflowState,
 } from "../schema";
 
-export type Told = RunSnapshot | RunChange | Tokens | Pulse | InboxState | RunsState | WorkflowState | Trouble | Answer;
+export type Told =
+  RunSnapshot | RunChange | Tokens | Pulse | InboxState | RunsState | WorkflowState | DashboardState | Trouble | Answer;
 export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
