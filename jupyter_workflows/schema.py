@@ -145,6 +145,21 @@ class Usage(Wire):
         )
 
 
+class Token(Wire):
+    """A piece of the text that a step writes: one or more tokens of a model.
+
+    Pieces of an attempt come in order and without a gap: each begins where the one before ended, unless the reader
+    was so slow that a part is no longer at hand. A higher `attempt` starts the text anew.
+    """
+
+    step: str = Field(description="Id of the step that writes")
+    attempt: int
+    number: int = Field(description="How many pieces the attempt has written by now")
+    offset: int = Field(description="Characters (code points) of the attempt's text before this piece")
+    text: str
+    done: bool = Field(default=False, description="Whether the attempt is over")
+
+
 class Decision(Wire):
     """What a reviewer says to one approval: the payload of the update `decide`.
 

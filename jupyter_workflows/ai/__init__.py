@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ..tokens import emit, last_text
 from .answers import Answer, ChatAnswer, Document, Embeddings, Page, ToolCall
 from .calls import chat, embed, ocr
 from .requests import Message
+from .streaming import Stream, stream
 
 __all__ = [
     "Answer",
@@ -13,8 +15,12 @@ __all__ = [
     "Embeddings",
     "Message",
     "Page",
+    "Stream",
     "ToolCall",
     "chat",
     "embed",
+    "emit",
+    "last_text",
     "ocr",
+    "stream",
 ]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ModelCallFailed
 from ..schema import Usage
+from ..tokens import emit
 from .answers import ChatAnswer, ToolCall
-from .emission import emitted
 from .faults import too_slow
 from .prices import priced
 from .requests import ChatRequest, Message
@@ -51,7 +51,7 @@ class Assembly:
             if text:
                 self.pieces += 1
                 self.texts.append(text)
-                emitted(text)
+                emit(text)
             for call in cast("list[Any]", choice.delta.tool_calls or []):
                 self.add_call(call)
             if choice.finish_reason:

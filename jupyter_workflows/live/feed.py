@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from ..runs.reading import Snapshot
 from ..runs.untrusted import one_line, preview, printable
-from ..schema import Step
+from ..schema import Step, Token
 from .columns import NO_NUMBER, Row, pack_attempts, pack_indexes, pack_steps, row_of
-from .messages import Pulse, RunChange, RunHead, RunSnapshot, ShownApproval, StepName, Told
+from .messages import Pulse, RunChange, RunHead, RunSnapshot, ShownApproval, StepName, Tokens, Told
 from .shown import shown_approval, shown_failure, shown_value
 
 ARGUMENT_LENGTH = 120
@@ -101,6 +101,13 @@ class RunFeed:
             approvals=list(self.approvals.values()),
         )
         return Telling(message, (pack_steps(self.rows), pack_attempts(enumerate(steps))))
+
+    def tokens(self, pieces: list[Token]) -> Telling | None:
+        """What steps wrote; None where that is nothing, or nobody was told of the run yet."""
+        if not pieces or self.snapshot is None:
+            return None
+        self.number += 1
+        return Telling(Tokens(topic=self.topic, number=self.number, pieces=pieces))
 
     def pulse(self) -> Telling:
         """Says that the host lives and what the newest number is."""

@@ -26,6 +26,7 @@ from ..schema import (
     Failure,
     Run,
     Step,
+    Token,
     Verdict,
     Wire,
 )
@@ -94,16 +95,12 @@ class RunChange(Wire):
 
 
 class Tokens(Wire):
-    """A piece of the text that a step writes."""
+    """What steps wrote since the last message."""
 
     type: Literal["tokens"] = "tokens"
     topic: str
     number: int
-    step: str
-    attempt: int
-    offset: int = Field(description="Characters of this attempt's text before this piece")
-    text: str
-    done: bool = False
+    pieces: list[Token]
 
 
 class Pulse(Wire):

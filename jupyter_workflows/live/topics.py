@@ -16,6 +16,7 @@ from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..runs.access import RunAccess
 from ..runs.listing import Filter, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
+from ..runs.tokens import RunTexts
 from ..security.identity import local_user
 from .feed import RunFeed, Telling, run_topic
 from .messages import InboxState, Pulse, RunsState, StepDetails, Trouble, WorkflowState
@@ -27,6 +28,8 @@ Tell = Callable[[Telling], None]
 # 1,000 a second, whoever sent it.
 FASTEST_SECONDS = 0.02
 ALL_PER_SECOND = 250
+# A late view is shown the end of a long text: its step's result will be all of it.
+SHOWN_CHARACTERS = 100_000
 # A large run costs time to compare: at most a fifth of the loop thread's goes into it.
 COST_SHARE = 5
 LEASE_SECONDS = 30.0
@@ -100,12 +103,16 @@ class RunTopic:
         self.tell = tell
         self.topic = run_topic(workflow_id, run_id)
         self.feed = RunFeed(self.topic, local_user())
+        self.texts = RunTexts(access, self.wake, SHOWN_CHARACTERS)
+        self.told = 0.0
+        self.telling: asyncio.TimerHandle | None = None
         self.work = Work(self.follow)
 
     async def followed(self, have: int) -> None:
         """Tells a view what it lacks, and goes on following the run."""
         if have != self.feed.number and (whole := self.feed.whole()):
             self.tell(whole)
+            self.texts.tail.rewind()
         elif self.feed.snapshot is not None:
             self.tell(self.feed.pulse())
         if not self.ended:
@@ -145,14 +152,38 @@ class RunTopic:
         reader = RunReader(self.access, self.workflow_id, self.run_id)
         try:
             async for snapshot in reader.changes():
-                await asyncio.sleep(self.take(snapshot))
+                wait = self.take(snapshot)
+                await self.texts.see(snapshot)
+                await asyncio.sleep(wait)
+            await self.texts.sync()
+            self.tell_tokens()
         except ConnectionFailed as error:
             if attempt:
                 self.trouble(str(error), final=False)
             return False
         except RunNotFound as error:
             self.trouble(str(error), final=True)
+        finally:
+            await self.texts.close()
         return True
+
+    def wake(self) -> None:
+        """Steps have written: tells it at once, or with what else comes until the next message is due."""
+        if self.telling is None:
+            due = self.told + max(FASTEST_SECONDS, RunTopic.following / ALL_PER_SECOND)
+            loop = asyncio.get_running_loop()
+            self.telling = loop.call_later(max(0.0, due - loop.time()), self.tell_tokens)
+
+    def tell_tokens(self) -> None:
+        """Tells what was written since the last time."""
+        if self.telling is not None:
+            self.telling.cancel()
+            self.telling = None
+        if self.feed.snapshot is None:
+            return
+        self.told = asyncio.get_running_loop().time()
+        if telling := self.feed.tokens(self.texts.tail.news()):
+            self.tell(telling)
 
     def take(self, snapshot: Snapshot) -> float:
         """Tells what a snapshot brought; gives the seconds to wait before the next."""

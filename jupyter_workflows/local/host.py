@@ -26,11 +26,13 @@ from temporalio.worker import Worker
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
 from ..security.identity import TrustedKeys
+from ..tokens import exchange
+from ..tokens.broker import Broker
 from ..worker import bundle_worker, load_bundle, task_queue
 from .children import log_standard_streams
 from .handback import Predecessors, hand_back, query
-from .paths import Home
-from .protocol import MESSAGE_BYTES, Message, encode
+from .paths import Home, make_private_directory
+from .protocol import MESSAGE_BYTES, Message, encode, peer
 from .specs import HostSpec
 
 CONNECT_SECONDS = 5.0
@@ -73,6 +75,7 @@ class WorkerHost:
         self._leases = 1
         self._idle_seconds = 30.0
         self._idle_watch: asyncio.Task[None] | None = None
+        self._broker: Broker | None = None
 
     async def obey(self, reader: asyncio.StreamReader) -> None:
         """Carry out commands until the supervisor has gone."""
@@ -121,6 +124,7 @@ class WorkerHost:
         spec = HostSpec.from_message(message["spec"])
         apply(spec)
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
+        await self._serve_tokens(home)
         bundles = [Path(bundle) for bundle in message["bundles"]]
         if bundles:
             self._taken_over.update(_queue(bundle) for bundle in bundles)
@@ -152,7 +156,24 @@ class WorkerHost:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await asyncio.gather(*workers, return_exceptions=True)
+        self.hang_up()
         leave(0)
+
+    # Tokens ----------------------------------------------------------------------------------------------------------
+
+    async def _serve_tokens(self, home: Home) -> None:
+        """Let the viewers of this machine read what steps write; without it they have the heartbeats."""
+        self._broker = Broker(exchange, home.tokens, lambda viewer: peer(viewer)[1] == os.geteuid())
+        try:
+            make_private_directory(home.tokens)
+            await self._broker.start()
+        except (OSError, JupyterWorkflowsError) as error:
+            sys.stderr.write(f"tokens can't be served: {error}\n")
+
+    def hang_up(self) -> None:
+        """Leave no socket behind."""
+        if self._broker is not None:
+            self._broker.close()
 
     # Bundles ---------------------------------------------------------------------------------------------------------
 
@@ -339,6 +360,7 @@ async def serve(control: int) -> None:
         traceback.print_exc()
     finally:
         retire.cancel()
+        host.hang_up()
         # The supervisor has gone, and with it the server.
         leave(1)
 

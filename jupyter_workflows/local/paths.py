@@ -21,6 +21,8 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 SOCKET_PATH_BYTES = 100
 """`sun_path` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
+TOKEN_SOCKET_BYTES = 30
+"""What the name of a worker host's own socket adds to that of its directory."""
 
 
 class Home(NamedTuple):
@@ -118,6 +120,13 @@ class Home(NamedTuple):
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
         return _short_directory() / f"{name}.sock"
 
+    @property
+    def tokens(self) -> Path:
+        """Where worker hosts listen for those who watch their steps write: one socket each."""
+        if len(os.fsencode(self.runtime / "tokens")) + TOKEN_SOCKET_BYTES <= SOCKET_PATH_BYTES:
+            return self.runtime / "tokens"
+        return self.socket.with_suffix(".tokens")
+
     def create(self) -> Home:
         """Make the directories, private to the user.
 
@@ -125,7 +134,7 @@ class Home(NamedTuple):
             RuntimeFailed: If one can't be made, or belongs to another user.
         """
         own = (self.data, self.runtime, self.bundles, self.blobs, self.keys, self.limits, self.logs, self.server)
-        for directory in (*own, self.hosts, self.socket.parent):
+        for directory in (*own, self.hosts, self.socket.parent, self.tokens):
             make_private_directory(directory)
         return self
 

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -97,6 +98,7 @@ class Supervisor:
         self._lock = lock
         self.loop.on_signal(signal.SIGCHLD, self._on_child)
         self.loop.on_signal(signal.SIGTERM, self._end)
+        shutil.rmtree(self.home.tokens, ignore_errors=True)
         self.server.start()
         self._listener = listen(self.home.socket)
         self.loop.watch(self._listener, selectors.EVENT_READ, self._on_connect)
@@ -367,6 +369,7 @@ class Supervisor:
             self.loop.call_later(STOP_SECONDS, self.server.child.kill)
 
     def _finish(self) -> None:
+        shutil.rmtree(self.home.tokens, ignore_errors=True)
         if self.home.socket.parent != self.home.runtime:
             with suppress(OSError):
                 # Shared by all homes with long paths: the last one removes it.

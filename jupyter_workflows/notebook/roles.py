@@ -25,7 +25,8 @@ WORKFLOW_NAMES = """
     human_approval sleep wait_for_signal set_query_value continue_as_new history_is_long parallel_map
 """
 WORKFLOW_API = frozenset(f"{PACKAGE}.{name}" for name in WORKFLOW_NAMES.split())
-ACTIVITY_API = frozenset({f"{PACKAGE}.heartbeat", f"{PACKAGE}.last_heartbeat"})
+ACTIVITY_NAMES = "heartbeat last_heartbeat ai.emit ai.last_text ai.stream"
+ACTIVITY_API = frozenset(f"{PACKAGE}.{name}" for name in ACTIVITY_NAMES.split())
 NOTEBOOK_METHODS = frozenset({"start", "bundle", "options"})
 # Libraries whose coroutines a workflow may await: they are made for Temporal's own event loop.
 AWAITABLE_LIBRARIES = frozenset({"asyncio", PACKAGE, "temporalio"})

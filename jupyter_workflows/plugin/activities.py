@@ -28,34 +28,61 @@ from ..authoring.ledger import USAGE_KEY, Ledger, ledger
 from ..errors import ModelCallFailed, PayloadError
 from ..payloads.types import validate
 from ..security.secrets import redacted
+from ..tokens import Writer, writing
+from ..tokens.checkpoint import apart, token_of
 from .limits import Limits
 from .user_loop import on_user_loop
 
 SIGNS_OF_LIFE_PER_TIMEOUT = 3
+# How old the text of a step may be in its last heartbeat.
+CHECKPOINT = timedelta(seconds=1)
 
 
 class ActivityInterceptor(Interceptor):
-    """Wraps every activity of a worker."""
+    """Wraps every activity of a worker.
 
-    def __init__(self, limits: Path | None) -> None:
+    Args:
+        limits: Directory where the workers of this machine keep their rate limits.
+        checkpoint: How often what a step writes goes with its heartbeat.
+    """
+
+    def __init__(self, limits: Path | None, checkpoint: timedelta = CHECKPOINT) -> None:
         self.limits = Limits(limits)
+        self.checkpoint = checkpoint
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """The wrapper around one execution."""
-        return Inbound(next, self.limits)
+        return Inbound(next, self.limits, self.checkpoint)
 
 
 class Outbound(ActivityOutboundInterceptor):
     """Remembers what the activity last reported, so that a sign of life doesn't wipe it out.
 
-    The user's code may report from its own thread or loop; the report is sent on the worker's.
+    The user's code may report from its own thread or loop; the report is sent on the worker's. What the step writes
+    goes with each report as one more detail, which the activity itself never sees.
     """
 
-    def __init__(self, next: ActivityOutboundInterceptor) -> None:
+    def __init__(self, next: ActivityOutboundInterceptor, checkpoint: timedelta) -> None:
         super().__init__(next)
+        info = temporalio.activity.info()
         self.loop = asyncio.get_running_loop()
         self.context = contextvars.copy_context()
-        self.details: tuple[Any, ...] = tuple(temporalio.activity.info().heartbeat_details)
+        self.checkpoint = checkpoint
+        self.checkpoints: asyncio.Task[None] | None = None
+        self.details, self.written = apart(info.heartbeat_details)
+        self.own_info = dataclasses.replace(info, heartbeat_details=self.details)
+        earlier = token_of(info.activity_id, self.written[0]) if self.written else None
+        self.writer = Writer(
+            info.workflow_run_id or "",
+            info.activity_id,
+            info.attempt,
+            earlier=earlier.text if earlier else "",
+            begun=lambda: self.loop.call_soon_threadsafe(self.begin_checkpoints),
+        )
+
+    def info(self) -> temporalio.activity.Info:
+        """What the activity knows of itself; of the attempt before, what that one reported by itself."""
+        return self.own_info
 
     def heartbeat(self, *details: Any) -> None:
         """Takes the activity's own report."""
@@ -65,28 +92,58 @@ class Outbound(ActivityOutboundInterceptor):
         except RuntimeError:
             on_worker_loop = False
         if on_worker_loop:
-            super().heartbeat(*details)
+            self.send()
         else:
-            self.loop.call_soon_threadsafe(super().heartbeat, *details, context=self.context.copy())
+            self.loop.call_soon_threadsafe(self.send, context=self.context.copy())
+
+    def send(self) -> None:
+        """Sends the last report, with what was written by the last checkpoint."""
+        super().heartbeat(*self.details, *self.written)
 
     async def signs_of_life(self, every: timedelta) -> None:
         """Repeats the last report until the activity is over."""
         while True:
             await asyncio.sleep(every.total_seconds())
-            super().heartbeat(*self.details)
+            self.send()
+
+    def begin_checkpoints(self) -> None:
+        """The step begins to write."""
+        if not self.writer.over:
+            self.checkpoints = self.loop.create_task(self.take_checkpoints(), context=self.context.copy())
+
+    async def take_checkpoints(self) -> None:
+        """Reports what was written, while it grows."""
+        while True:
+            await asyncio.sleep(self.checkpoint.total_seconds())
+            self.take_checkpoint()
+
+    def take_checkpoint(self) -> None:
+        """Reports what was written, where that is more than the last time."""
+        written = self.writer.checkpoint()
+        if written is not None and (written,) != self.written:
+            self.written = (written,)
+            self.send()
+
+    def close(self, *, failed: bool) -> None:
+        """Ends the checkpoints; after a failure the next attempt is told all that was written."""
+        if self.checkpoints is not None:
+            self.checkpoints.cancel()
+        if failed:
+            self.take_checkpoint()
 
 
 class Inbound(ActivityInboundInterceptor):
     """One execution of an activity."""
 
-    def __init__(self, next: ActivityInboundInterceptor, limits: Limits) -> None:
+    def __init__(self, next: ActivityInboundInterceptor, limits: Limits, checkpoint: timedelta) -> None:
         super().__init__(next)
         self.limits = limits
+        self.checkpoint = checkpoint
         self.outbound: Outbound | None = None
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Puts ourselves between the activity and its reports."""
-        self.outbound = Outbound(outbound)
+        self.outbound = Outbound(outbound, self.checkpoint)
         super().init(self.outbound)
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
@@ -96,7 +153,7 @@ class Inbound(ActivityInboundInterceptor):
         definition = bundle.activities.get(info.activity_type) if bundle else None
         spent = Ledger(self.limits.wait)
         token = ledger.set(spent)
-        async with self.alive(info.heartbeat_timeout):
+        async with self.alive(info.heartbeat_timeout), self.writes():
             try:
                 if definition is None:
                     result = await super().execute_activity(input)
@@ -124,6 +181,18 @@ class Inbound(ActivityInboundInterceptor):
         else:
             result = await call
         return checked(definition, result)
+
+    @contextlib.asynccontextmanager
+    async def writes(self) -> AsyncGenerator[None]:
+        """Takes what the step writes while the body runs."""
+        assert self.outbound is not None
+        failed = True
+        try:
+            with writing(self.outbound.writer):
+                yield
+            failed = False
+        finally:
+            self.outbound.close(failed=failed)
 
     @contextlib.asynccontextmanager
     async def alive(self, heartbeat_timeout: timedelta | None) -> AsyncGenerator[None]:

@@ -10,7 +10,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, WorkerConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from .activities import ActivityInterceptor
+from .activities import CHECKPOINT, ActivityInterceptor
 
 # A sticky queue outlives its worker: the server waits this long for a dead one (SDK default: 10 s).
 STICKY_TIMEOUT = timedelta(seconds=1)
@@ -25,12 +25,13 @@ class EnginePlugin(SimplePlugin):
     Args:
         limits: Directory where the workers of this machine keep their rate limits; without one, a rate limit
             holds within one worker process.
+        checkpoint: How often what a step writes goes with its heartbeat, for viewers elsewhere.
     """
 
-    def __init__(self, limits: Path | None = None) -> None:
+    def __init__(self, limits: Path | None = None, *, checkpoint: timedelta = CHECKPOINT) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "jupyter-workflows",
-            interceptors=[ActivityInterceptor(limits)],
+            interceptors=[ActivityInterceptor(limits, checkpoint)],
             workflow_failure_exception_types=[Exception],
         )
 

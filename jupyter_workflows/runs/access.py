@@ -45,6 +45,11 @@ class RunPlaces(Protocol):
         """Directory of what can be learnt again."""
         ...
 
+    @property
+    def tokens(self) -> Path:
+        """Directory where workers tell what their steps write."""
+        ...
+
 
 def no_manifest(digest: str) -> Manifest | None:
     """The manifest of a bundle nobody has at hand."""
@@ -62,6 +67,7 @@ class RunAccess:
         ui_address: Root address of Temporal's Web UI, where there is one.
         manifest_of: Gives the manifest of a bundle by the first 16 digits of its digest, where it is at hand.
         cache: Directory for what was learnt from histories; without one it is learnt again in each process.
+        tokens: Where the workers of this machine tell what their steps write; else heartbeats tell it.
     """
 
     client: Client
@@ -69,6 +75,7 @@ class RunAccess:
     ui_address: str | None = None
     manifest_of: Callable[[str], Manifest | None] = no_manifest
     cache: Path | None = None
+    tokens: Path | None = None
 
     @classmethod
     def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
@@ -77,7 +84,9 @@ class RunAccess:
         if home is None:
             return cls(client, ui_address=ui_address)
         bundles = home.bundles
-        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), home.cache)
+        return cls(
+            client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), home.cache, home.tokens
+        )
 
     @property
     def address(self) -> str:

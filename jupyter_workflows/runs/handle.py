@@ -21,6 +21,7 @@ from .failures import exception_of, failed_step
 from .history import Closing
 from .reading import RunReader, Snapshot
 from .text import doing, run_text, status_words
+from .tokens import TokenStream
 from .untrusted import one_line
 from .viewing import Viewable
 
@@ -188,6 +189,22 @@ class Run(Viewable, Generic[T]):
     def watch(self) -> Watch:
         """The run now and after every change until it ends: `for snapshot in run.watch()`, or `async for`."""
         return Watch(RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned))
+
+    def tokens(self, step: str | None = None) -> TokenStream:
+        """What the steps write by `ai.emit`, as they write it: `async for token in run.tokens()`, or `for`.
+
+        First comes what was written so far by the steps that still run, then each piece until the run ends. A
+        reader that is slow gets more at a time. A retry begins its step's text anew: its pieces have a higher
+        `attempt` and offsets from 0. Of a finished step the text is what the step returned.
+
+        On the worker's machine a piece comes within milliseconds; where only the Temporal server is shared, within
+        half a second, and at first only the last 16,000 characters of each text.
+
+        Args:
+            step: Only what this step writes.
+        """
+        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
+        return TokenStream(self.access, reader, step)
 
     def wait_for(self, what: str = "end", *, timeout: float | timedelta | None = None) -> Snapshot:
         """Waits until something is so, and gives the run as it then is.

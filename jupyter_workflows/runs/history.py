@@ -18,9 +18,9 @@ from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from ..schema import Manifest, RunStatus, Step, StepStatus
+from ..schema import Manifest, RunStatus, Step, StepStatus, Token
 from .failures import payloads_of
-from .steps import Draft, build_step, cell_places, text_of, time_of
+from .steps import Draft, build_step, cell_places, text_of, time_of, written_by
 from .values import Decode, plain
 
 APPROVAL_MEMO = "approval:"
@@ -69,6 +69,7 @@ class Reduction:
         self.by_timer: dict[str, Draft] = {}
         self.approvals: dict[str, Draft] = {}
         self.counts: Counter[str] = Counter()
+        self.outdated: list[Payload] = []
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -88,10 +89,17 @@ class Reduction:
             # One that is gone has closed, and the event that says how is on its way.
             if info is None or news_key(info) == news_key(draft.pending):
                 continue
+            self.outdate(draft)
             draft.pending, draft.built, news = info, None, True
             if info.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
                 draft.attempts_seen[info.attempt] = time_of(info.last_started_time), info.last_worker_identity
         return news
+
+    def outdate(self, draft: Draft) -> None:
+        """Drops what `describe` said of a step; nobody needs its values any more."""
+        if draft.pending is not None:
+            self.outdated.extend(draft.pending.heartbeat_details.payloads)
+            draft.pending = None
 
     def open_activities(self) -> list[Draft]:
         """Activities that have not ended."""
@@ -110,6 +118,11 @@ class Reduction:
             if draft.built is None and self.shown(draft, decode):
                 draft.built = build_step(draft, decode, places)
         return [draft.built for draft in self.drafts if draft.built]
+
+    def written(self, decode: Decode) -> list[Token]:
+        """The ends of the texts that open activities write."""
+        tokens = [written_by(draft, decode) for draft in self.open_activities() if draft.pending is not None]
+        return [token for token in tokens if token is not None]
 
     def shown(self, draft: Draft, decode: Decode) -> bool:
         """Whether a step is one of the user's; a timer that only bounds an approval is not."""
@@ -138,7 +151,7 @@ class Reduction:
         """Ends a step."""
         if draft is not None:
             draft.status, draft.finished_at, draft.built = status, time_of(event.event_time), None
-            draft.pending = None
+            self.outdate(draft)
             if draft.kind != "approval":
                 draft.due_at = None
         return draft

@@ -23,7 +23,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
-from ..schema import Approval, Failure, Manifest, Run, Step
+from ..schema import Approval, Failure, Manifest, Run, Step, Token
 from .access import Patience, RunAccess, in_our_words
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
@@ -39,7 +39,7 @@ QUICK_LOOKS = 30
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run with its steps at one moment."""
+    """A run with its steps at one moment; `written` holds the ends of the texts that steps write, from heartbeats."""
 
     run: Run
     steps: list[Step]
@@ -50,6 +50,7 @@ class Snapshot:
     stuck: Failure | None = None
     manifest: Manifest | None = None
     taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    written: list[Token] = field(default_factory=list[Token])
 
     @property
     def open_approvals(self) -> list[Approval]:
@@ -164,6 +165,8 @@ class RunReader:
         """The snapshot of what has been read."""
         reduction, values = self.reduction, self.values
         closing = reduction.closing
+        values.forget(reduction.outdated)
+        reduction.outdated.clear()
         await values.prepare([*reduction.payloads(), *reduction.arguments])
         await values.prepare(closing.payloads() if closing else ())
         if reduction.stuck is not None:
@@ -181,6 +184,7 @@ class RunReader:
             reason=closing.reason if closing else "",
             stuck=read_failure(reduction.stuck, values) if reduction.stuck is not None else None,
             manifest=manifest,
+            written=reduction.written(values),
         )
 
     def manifest(self, digest: str | None) -> Manifest | None:

@@ -14,7 +14,8 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from ..schema import Approval, Attempt, CellLocation, Failure, Manifest, Step, StepKind, StepStatus
+from ..schema import Approval, Attempt, CellLocation, Failure, Manifest, Step, StepKind, StepStatus, Token
+from ..tokens.checkpoint import apart, token_of
 from .failures import payloads_of, read_failure
 from .values import Decode
 
@@ -148,8 +149,8 @@ def pending_fields(draft: Draft, info: PendingActivityInfo, decode: Decode) -> d
         PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,
     )
     attempts = earlier_attempts(draft, info.attempt, last)
-    beats = info.heartbeat_details.payloads
-    fields: dict[str, Any] = {"attempts": attempts, "heartbeat": decode(beats[0]) if beats else None}
+    reported, _ = apart([decode(payload) for payload in info.heartbeat_details.payloads])
+    fields: dict[str, Any] = {"attempts": attempts, "heartbeat": reported[0] if reported else None}
     if running:
         started_at = time_of(info.last_started_time)
         attempts.append(
@@ -163,6 +164,12 @@ def pending_fields(draft: Draft, info: PendingActivityInfo, decode: Decode) -> d
         failure = last.model_copy(update={"step": draft.id, "attempts": info.attempt - 1}) if last else None
         return fields | {"status": "retrying", "due_at": due_at, "failure": failure}
     return fields
+
+
+def written_by(draft: Draft, decode: Decode) -> Token | None:
+    """The end of the text that an open activity writes, as its last heartbeat tells it."""
+    beats = draft.pending.heartbeat_details.payloads if draft.pending is not None else ()
+    return token_of(draft.id, decode(beats[-1])) if beats else None
 
 
 def earlier_attempts(draft: Draft, newest: int, last: Failure | None) -> list[Attempt]:

@@ -70,6 +70,11 @@ class Values:
             for payload, value in zip(batch, await asyncio.gather(*map(self.read, batch)), strict=True):
                 self.ready[id(payload)] = payload, value
 
+    def forget(self, payloads: Iterable[Payload]) -> None:
+        """Drops the values of payloads that will not be asked for again: heartbeats come often."""
+        for payload in payloads:
+            self.ready.pop(id(payload), None)
+
     async def read(self, payload: Payload) -> Any:
         """One payload's value, by the converter's asynchronous way."""
         try:

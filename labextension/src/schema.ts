@@ -818,20 +818,39 @@ export interface RunsState {
   runs: Run[];
 }
 /**
- * A piece of the text that a step writes.
+ * A piece of the text that a step writes: one or more tokens of a model.
+ *
+ * Pieces of an attempt come in order and without a gap: each begins where the one before ended, unless the reader
+ * was so slow that a part is no longer at hand. A higher `attempt` starts the text anew.
+ */
+export interface Token {
+  /**
+   * Id of the step that writes
+   */
+  step: string;
+  attempt: number;
+  /**
+   * How many pieces the attempt has written by now
+   */
+  number: number;
+  /**
+   * Characters (code points) of the attempt's text before this piece
+   */
+  offset: number;
+  text: string;
+  /**
+   * Whether the attempt is over
+   */
+  done: boolean;
+}
+/**
+ * What steps wrote since the last message.
  */
 export interface Tokens {
   type: "tokens";
   topic: string;
   number: number;
-  step: string;
-  attempt: number;
-  /**
-   * Characters of this attempt's text before this piece
-   */
-  offset: number;
-  text: string;
-  done: boolean;
+  pieces: Token[];
 }
 /**
  * The topic can't be followed for now, or no longer.

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Link, QUIET_MS, Refused, SILENT_MS } from "../src/components/protocol";
 import { RunModel } from "../src/components/run_model";
-import { PlayedHost, story } from "./channel";
+import type { RunSnapshot } from "../src/schema";
+import { bytes, PlayedHost, story } from "./channel";
 
 const TOPIC = "run:review-1/r";
 let host: PlayedHost;
@@ -106,16 +107,36 @@ describe("a run that is followed", () => {
   test("gathers tokens by attempt and offset", () => {
     const model = new RunModel(TOPIC, link);
     host.play(story[0]!);
-    const piece = (number: number, attempt: number, offset: number, text: string) =>
-      host.tell({ type: "tokens", topic: TOPIC, number, step: "score-2", attempt, offset, text, done: false });
-    piece(1, 1, 0, "Hello ");
-    piece(2, 1, 3, "lo wor");
-    piece(3, 2, 0, "Again");
+    const piece = (number: number, attempt: number, offset: number, text: string, done = false) =>
+      host.tell({
+        type: "tokens",
+        topic: TOPIC,
+        number,
+        pieces: [{ step: "score-2", attempt, number, offset, text, done }],
+      });
+    piece(1, 1, 0, "Hello 😀");
+    piece(2, 1, 3, "lo 😀 wor");
     const tokens = model.tokens.get("score-2")!;
+    expect(tokens.text).toBe("Hello 😀 wor");
+    expect(tokens.length).toBe(11);
+    piece(3, 2, 0, "Again");
     expect(tokens.text).toBe("Again");
-    expect(tokens.abandoned).toEqual([{ attempt: 1, text: "Hello wor" }]);
-    piece(4, 2, 99, "lost");
-    expect(host.asked("follow").at(-1)).toEqual({ type: "follow", topic: TOPIC, have: -1 });
+    expect(tokens.abandoned).toEqual([{ attempt: 1, length: 11, text: "Hello 😀 wor" }]);
+    piece(4, 1, 11, "a late piece of the first attempt");
+    expect(tokens.text).toBe("Again");
+    piece(5, 2, 99, "the end of a long text", true);
+    expect([tokens.begins, tokens.text, tokens.done]).toEqual([99, "the end of a long text", true]);
+  });
+
+  test("drops the texts of an execution with the execution", () => {
+    const model = new RunModel(TOPIC, link);
+    host.play(story[0]!);
+    const pieces = [{ step: "score-2", attempt: 1, number: 1, offset: 0, text: "old", done: false }];
+    host.tell({ type: "tokens", topic: TOPIC, number: 1, pieces });
+    const snapshot = JSON.parse(story[0]!.text) as RunSnapshot;
+    const run = { ...snapshot.head.run, run_id: "next" };
+    host.tell({ ...snapshot, number: 2, head: { ...snapshot.head, run } }, bytes(story[0]!));
+    expect(model.tokens.size).toBe(0);
   });
 });
 

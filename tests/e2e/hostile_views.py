@@ -120,7 +120,8 @@ def open_run(say: Say) -> View:
     )
     # A text is shown up to the last sign that may belong to what comes next.
     text = say("tokens") + "\n\n"
-    tokens = Tokens(topic=stories.TOPIC, number=1, step=f"{say('token step')}-9", attempt=1, offset=0, text=text)
+    piece = schema.Token(step=f"{say('token step')}-9", attempt=1, number=1, offset=0, text=text)
+    tokens = Tokens(topic=stories.TOPIC, number=1, pieces=[piece])
     trouble = Trouble(topic=stories.TOPIC, number=1, message=say("trouble"))
     details = step_details(broken).model_dump(mode="json")
     tellings = [*stories.told(made, reviewer=say("own name")), Telling(tokens), Telling(trouble)]

@@ -176,7 +176,8 @@ def writing_run() -> list[Telling]:
     closed = step("fetch_contract-1", 8_984, 0.1, 1.6), step("read_terms-1", 8_985.8, 0.1, 2.1)
     tellings = told(snapshot([*closed, writes], arguments=["ACME"], started_at=at(8_983.8)))
     text = "## Draft\n\nThe clause on **liability** is unusual:\n\n1. it has no limit,\n2. it survives.\n\nWe suggest "
-    message = Tokens(topic=TOPIC, number=1, step="draft_answer-1", attempt=1, offset=0, text=text)
+    piece = schema.Token(step="draft_answer-1", attempt=1, number=40, offset=0, text=text)
+    message = Tokens(topic=TOPIC, number=1, pieces=[piece])
     return [*tellings, Telling(message)]
 
 

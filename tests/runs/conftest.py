@@ -178,14 +178,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("home")
     trusted = identity.TrustedKeys(root / "keys")
     trusted.load()
-    return SimpleNamespace(
-        keys=trusted.keys,
-        trusted=trusted,
-        bundles=root / "bundles",
-        blobs=root / "blobs",
-        limits=root / "limits",
-        cache=root / "cache",
-    )
+    names = ("bundles", "blobs", "limits", "cache", "tokens")
+    return SimpleNamespace(keys=trusted.keys, trusted=trusted, **{name: root / name for name in names})
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 // A run as the page knows it: built from a snapshot and the changes after it.
 
-import type { RunHead, ShownApproval, StepDetails, StepName } from "../schema";
+import type { RunHead, ShownApproval, StepDetails, StepName, Token } from "../schema";
 import { NO_NUMBER, StepColumns } from "./columns";
 import type { Following, Link, Liveness, Topical } from "./protocol";
 import { TokenText } from "./token_text";
@@ -93,8 +93,8 @@ export class RunModel extends Observable {
 
   private take(message: Topical, buffers: readonly DataView[]): void {
     try {
-      if (message.type === "tokens") this.tokensOf(message.step).take(message);
-      else if (message.type === "trouble") this.trouble = message.message;
+      if (message.type === "tokens") return this.takeTokens(message.pieces);
+      if (message.type === "trouble") this.trouble = message.message;
       else if (message.type === "snapshot" || message.type === "change") this.takeSteps(message, buffers);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -120,15 +120,19 @@ export class RunModel extends Observable {
     }
     if (this.steps.size !== message.steps) throw new RangeError("steps are missing");
     for (const [index, id] of Object.entries(message.ids)) this.ids.set(Number(index), id);
+    if (message.head && this.head && message.head.run.run_id !== this.head.run.run_id) this.tokens.clear();
     if (message.head) this.head = message.head;
     this.version++;
     if (this.closed && this.head?.run.status !== "continued_as_new") this.following.close();
   }
 
-  private tokensOf(step: string): TokenText {
-    const known = this.tokens.get(step) ?? new TokenText();
-    this.tokens.set(step, known);
-    return known;
+  /** Only the texts themselves are drawn anew, unless one of them begins or ends. */
+  private takeTokens(pieces: Token[]): void {
+    for (const piece of pieces) {
+      const known = this.tokens.get(piece.step) ?? new TokenText();
+      this.tokens.set(piece.step, known);
+      if (known.take(piece)) this.changed();
+    }
   }
 }
 

@@ -11,42 +11,52 @@ import { count } from "./words";
  */
 export function TokenStream({ tokens, label }: { tokens: TokenText; label: string }) {
   const root = useRef<HTMLDivElement>(null);
-  useChanges(tokens);
-  useEffect(() => {
-    let writer = new MarkdownWriter(root.current!);
-    let attempt = tokens.attempt;
-    let written = 0;
-    let asked = false;
-    const write = () => {
-      asked = false;
-      if (tokens.attempt !== attempt) {
-        writer = new MarkdownWriter(root.current!);
-        attempt = tokens.attempt;
-        written = 0;
-      }
-      writer.add(tokens.text.slice(written));
-      written = tokens.text.length;
-      if (tokens.done) writer.end();
-    };
-    write();
-    return tokens.subscribe(() => {
-      if (!asked) requestAnimationFrame(write);
-      asked = true;
-    });
-  }, [tokens]);
+  useChanges(tokens.shape);
+  useEffect(() => written(tokens, root.current!), [tokens]);
   return (
     <section class="jwl-tokens" aria-label={label} aria-busy={!tokens.done}>
-      {tokens.abandoned.map(({ attempt, text }) => (
+      {tokens.abandoned.map(({ attempt, length, text }) => (
         <details key={attempt} class="jwl-muted">
           <summary>
-            attempt {attempt} broke off after {count(text.length, "character")}
+            attempt {attempt} broke off after {count(length, "character")}
           </summary>
           <div class="jwl-said">{printable(text)}</div>
         </details>
       ))}
       {tokens.attempt > 1 && <div class="jwl-label">attempt {tokens.attempt}</div>}
+      {tokens.begins > 0 && <div class="jwl-label">after {count(tokens.begins, "character")} that are not shown</div>}
       <div ref={root} class="jwl-markdown" dir="auto" />
       {!tokens.done && <span class="jwl-caret" aria-hidden="true" />}
     </section>
   );
+}
+
+/** Writes the text into an element as it comes, once a frame; gives what ends it. */
+function written(tokens: TokenText, root: HTMLElement): () => void {
+  let writer = new MarkdownWriter(root);
+  let { generation } = tokens;
+  let next = 0;
+  let ended = false;
+  let frame = 0;
+  const write = () => {
+    frame = 0;
+    if (tokens.generation !== generation) {
+      writer = new MarkdownWriter(root);
+      ({ generation } = tokens);
+      next = 0;
+      ended = false;
+    }
+    if (next < tokens.pieces.length && !ended) writer.add(tokens.pieces.slice(next).join(""));
+    next = tokens.pieces.length;
+    if (tokens.done && !ended) writer.end();
+    ended = tokens.done;
+  };
+  write();
+  const stop = tokens.subscribe(() => {
+    frame ||= requestAnimationFrame(write);
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    stop();
+  };
 }

@@ -1,33 +1,92 @@
 // The text that a step writes while it runs, attempt by attempt.
 
-import type { Tokens } from "../schema";
+import type { Token } from "../schema";
 
-/** Pieces put together by attempt and offset; a piece may come twice, a retry starts the text anew. */
+/** What an attempt that broke off had written. */
+export interface Abandoned {
+  attempt: number;
+  length: number;
+  text: string;
+}
+
+const KEPT_ABANDONED = 20;
+const KEPT_CHARACTERS = 20_000;
+
+class Listeners {
+  private readonly all = new Set<() => void>();
+
+  subscribe(listener: () => void): () => void {
+    this.all.add(listener);
+    return () => this.all.delete(listener);
+  }
+
+  tell(): void {
+    for (const listener of this.all) listener();
+  }
+}
+
+/**
+ * Pieces put together by attempt and offset; a piece may come twice, a retry starts the text anew.
+ * Offsets count code points, as Python does. Taking a piece costs the same however long the text is.
+ */
 export class TokenText {
   attempt = 0;
-  text = "";
+  /** Code points before what is at hand. */
+  begins = 0;
+  /** Code points written so far. */
+  length = 0;
   done = false;
+  /** Grows when the pieces are no longer those of before. */
+  generation = 0;
+  pieces: string[] = [];
   /** What earlier attempts had written before they failed. */
-  readonly abandoned: { attempt: number; text: string }[] = [];
-  private readonly listeners = new Set<() => void>();
+  readonly abandoned: Abandoned[] = [];
+  /** Tells of what is more than text: another attempt, another beginning, the end. */
+  readonly shape = new Listeners();
+  private readonly listeners = new Listeners();
 
-  /** @throws {RangeError} A piece before this one is missing. */
-  take(piece: Pick<Tokens, "attempt" | "offset" | "text" | "done">): void {
-    if (piece.attempt < this.attempt) return;
-    if (piece.attempt > this.attempt) {
-      if (this.text) this.abandoned.push({ attempt: this.attempt, text: this.text });
-      this.attempt = piece.attempt;
-      this.text = "";
-      this.done = false;
+  /** Gives whether more than the text changed. */
+  take(piece: Token): boolean {
+    if (piece.attempt < this.attempt) return false;
+    const { generation, done } = this;
+    if (piece.attempt > this.attempt) this.restart(piece);
+    else if (piece.offset > this.length || piece.offset < this.begins) this.begin(piece.offset);
+    const points = [...piece.text];
+    const known = this.length - piece.offset;
+    if (points.length > known) {
+      this.pieces.push(known ? points.slice(known).join("") : piece.text);
+      this.length = piece.offset + points.length;
     }
-    if (piece.offset > this.text.length) throw new RangeError("tokens are missing");
-    this.text += piece.text.slice(this.text.length - piece.offset);
     this.done ||= piece.done;
-    for (const listener of this.listeners) listener();
+    this.listeners.tell();
+    const reshaped = generation !== this.generation || done !== this.done;
+    if (reshaped) this.shape.tell();
+    return reshaped;
+  }
+
+  /** All that is at hand. */
+  get text(): string {
+    return this.pieces.join("");
   }
 
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.listeners.subscribe(listener);
+  }
+
+  private restart(piece: Token): void {
+    if (this.length) {
+      const text = this.text.slice(-KEPT_CHARACTERS);
+      this.abandoned.push({ attempt: this.attempt, length: this.length, text });
+      if (this.abandoned.length > KEPT_ABANDONED) this.abandoned.shift();
+    }
+    this.attempt = piece.attempt;
+    this.done = false;
+    this.begin(piece.offset);
+  }
+
+  private begin(offset: number): void {
+    this.generation++;
+    this.pieces = [];
+    this.begins = this.length = offset;
   }
 }
