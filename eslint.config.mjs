@@ -1,10 +1,13 @@
 import tseslint from "typescript-eslint";
 
-const hosts = [
-  { group: ["@jupyterlab/*", "@lumino/*", "@jupyter/*", "react", "react-dom"], message: "A component knows no host." },
-  { group: ["@anywidget/*", "anywidget", "@jupyter-widgets/*"], message: "A component knows no host." },
-  { group: ["**/widgets/*", "**/lab/*"], message: "schema <- components <- {widgets, lab}: imports go down only." },
-];
+const jupyterlab = ["@jupyterlab/*", "@lumino/*", "@jupyter/*"];
+const react = { group: ["react", "react-dom"], message: "Our views are Preact's; JupyterLab's React is its own." };
+const anywidget = ["@anywidget/*", "anywidget", "@jupyter-widgets/*"];
+const layers = "schema <- components <- {widgets, lab}: imports go down only.";
+const imports = (folder, patterns) => ({
+  files: [`labextension/src/${folder}/**`],
+  rules: { "no-restricted-imports": ["error", { patterns: [react, ...patterns] }] },
+});
 
 export default tseslint.config(
   { ignores: ["labextension/src/schema.ts", "**/*.mjs"] },
@@ -33,7 +36,12 @@ export default tseslint.config(
       "max-lines-per-function": ["error", { max: 60, skipComments: true }],
     },
   },
-  { files: ["labextension/src/components/**"], rules: { "no-restricted-imports": ["error", { patterns: hosts }] } },
+  imports("components", [
+    { group: [...jupyterlab, ...anywidget], message: "A component knows no host." },
+    { group: ["**/widgets/*", "**/lab/*"], message: layers },
+  ]),
+  imports("widgets", [{ group: [...jupyterlab, "**/lab/*"], message: layers }]),
+  imports("lab", [{ group: [...anywidget, "**/widgets/*"], message: layers }]),
   {
     files: ["labextension/tests/**"],
     rules: { "max-lines-per-function": "off", "no-restricted-syntax": "off" },

@@ -24,8 +24,9 @@ export class PlayedHost implements Channel {
   readonly sent: Record<string, unknown>[] = [];
   private handler: (text: string, buffers: readonly DataView[]) => void = () => undefined;
 
-  send(text: string): void {
+  send(text: string): boolean {
     this.sent.push(JSON.parse(text) as Record<string, unknown>);
+    return true;
   }
 
   listen(handler: (text: string, buffers: readonly DataView[]) => void): () => void {

@@ -39,8 +39,17 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def lab(browser: Any, runtime_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab with our extension: its address, and the folder of its notebooks."""
     folder = tmp_path_factory.mktemp("notebooks")
     with jupyter_lab(runtime_home, folder) as address:
+        yield address, folder
+
+
+@pytest.fixture(scope="session")
+def bare_lab(browser: Any, runtime_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab without our extension, as any other notebook host is."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    with jupyter_lab(runtime_home, folder, with_extension=False) as address:
         yield address, folder
 
 
@@ -53,8 +62,7 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
-@pytest.fixture
-def notebook(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+def opener(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
     """Opens a notebook with these cells; its kernel ends with the test."""
     address, folder = lab
     opened: list[Notebook] = []
@@ -66,4 +74,18 @@ def notebook(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -
 
     yield open_notebook
     for each in opened:
-        each.page.evaluate("() => window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+        each.shut_down()
+
+
+@pytest.fixture
+def notebook(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens notebooks in a JupyterLab with our extension."""
+    yield from opener(lab, page, request)
+
+
+@pytest.fixture
+def bare_notebook(
+    bare_lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
+    """Opens notebooks in a JupyterLab without our extension."""
+    yield from opener(bare_lab, page, request)

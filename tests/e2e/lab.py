@@ -24,6 +24,8 @@ START_SECONDS = 120
 # The first page of a fresh JupyterLab takes 3 s on a quiet machine.
 LOAD_SECONDS = 180
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+ROOT = Path(__file__).parents[2]
+EXTENSION = "jupyter-workflows"
 IDLE_KERNEL = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
     const kernel = panel?.sessionContext?.session?.kernel;
@@ -58,18 +60,38 @@ def write_settings(folder: Path) -> None:
     (target / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
 
 
+def leave_out(configuration: Path, extension: str) -> None:
+    """Switches an extension of the page off."""
+    target = configuration / "labconfig"
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "page_config.json").write_text(json.dumps({"disabledExtensions": {extension: True}}))
+
+
+def offer_tree(folder: Path) -> Path:
+    """A Jupyter data folder with the extension as it is built in this tree, whatever is installed."""
+    link = folder / "labextensions" / EXTENSION
+    link.parent.mkdir(parents=True)
+    link.symlink_to(ROOT / "jupyter_workflows" / "labextension")
+    return folder
+
+
 @contextlib.contextmanager
-def jupyter_lab(home: Path, folder: Path) -> Iterator[str]:
-    """A server for the notebooks in `folder`; gives its address, with its token."""
+def jupyter_lab(home: Path, folder: Path, *, with_extension: bool = True) -> Iterator[str]:
+    """A server for the notebooks in `folder`, with our extension in its pages or without; gives its address."""
     settings = folder / ".jupyter" / "settings"
     write_settings(settings)
+    if not with_extension:
+        leave_out(folder / ".jupyter" / "config", EXTENSION)
     port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--IdentityProvider.token=test"),
         *(f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"),
     ]
-    environment = kernel_environment(home, folder) | {"JUPYTERLAB_SETTINGS_DIR": str(settings)}
+    environment = kernel_environment(home, folder) | {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTER_PATH": str(offer_tree(folder / ".jupyter" / "tree")),
+    }
     with (folder / ".jupyter" / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
         try:
@@ -99,8 +121,27 @@ class Notebook:
 
     def __init__(self, page: Any, address: str, path: Path) -> None:
         self.page = page
-        page.goto(f"{address}/lab/tree/{path.name}?reset&token=test")
-        page.wait_for_function(IDLE_KERNEL, timeout=LOAD_SECONDS * 1000)
+        self.address = address
+        self.path = path
+        self.open()
+
+    def open(self, *, idle: bool = True) -> None:
+        """Loads the page anew; waits until the kernel is idle, or just until the cells are there."""
+        self.page.goto(f"{self.address}/lab/tree/{self.path.name}?reset&token=test")
+        if idle:
+            self.page.wait_for_function(IDLE_KERNEL, timeout=LOAD_SECONDS * 1000)
+        else:
+            self.page.locator(".jp-Cell").first.wait_for(timeout=LOAD_SECONDS * 1000)
+
+    def restart_kernel(self) -> None:
+        """Restarts the kernel, without JupyterLab's question."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        self.page.wait_for_function(IDLE_KERNEL, timeout=LOAD_SECONDS * 1000)
+
+    def shut_down(self) -> None:
+        """Ends the kernel, whichever page shows it."""
+        sessions = "() => window.jupyterapp?.serviceManager.sessions.shutdownAll()"
+        self.page.evaluate(sessions)
 
     def run(self, index: int, *, wait: bool = True, seconds: float = 90) -> None:
         """Runs a cell; waits until it is done."""

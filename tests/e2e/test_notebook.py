@@ -48,8 +48,8 @@ def begin(notebook: Callable[..., Notebook], *more: str) -> Notebook:
 
 
 @pytest.mark.parametrize("blocking", [SLEEP, LOOP], ids=["sleeping", "computing"])
-def test_a_click_approves_with_an_edit_while_a_cell_blocks(notebook: Callable[..., Notebook], blocking: str):
-    opened = begin(notebook, blocking)
+def test_a_click_approves_with_an_edit_while_a_cell_blocks(bare_notebook: Callable[..., Notebook], blocking: str):
+    opened = begin(bare_notebook, blocking)
     view = opened.view(3)
     opened.run(4, wait=False)
     approve = view.get_by_role("button", name="Approve")
@@ -63,8 +63,8 @@ def test_a_click_approves_with_an_edit_while_a_cell_blocks(notebook: Callable[..
     assert opened.page.evaluate("() => window.pwned") is None
 
 
-def test_the_saved_notebook_shows_the_final_picture_without_a_kernel(notebook: Callable[..., Notebook], lab):
-    opened = begin(notebook, "run.approve()\nrun.result(timeout=120)")
+def test_the_saved_notebook_shows_the_final_picture_without_a_kernel(bare_notebook: Callable[..., Notebook], bare_lab):
+    opened = begin(bare_notebook, "run.approve()\nrun.result(timeout=120)")
     opened.view(3).get_by_role("button", name="Approve").wait_for(timeout=120_000)
     opened.run(4)
     opened.view(3).locator(".jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=120_000)
@@ -76,7 +76,7 @@ def test_the_saved_notebook_shows_the_final_picture_without_a_kernel(notebook: C
         timeout=60_000,
     )
     opened.save()
-    path = next(lab[1].glob("test_the_saved*.ipynb"))
+    path = next(bare_lab[1].glob("test_the_saved*.ipynb"))
     opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     data = json.loads(path.read_text())["cells"][3]["outputs"][0]["data"]
     html = "".join(data["text/html"])
@@ -86,8 +86,8 @@ def test_the_saved_notebook_shows_the_final_picture_without_a_kernel(notebook: C
     assert data["application/vnd.jupyter-workflows.run+json"]["id"].startswith("review-")
 
 
-def test_the_inbox_decides_and_empties_itself(notebook: Callable[..., Notebook]):
-    opened = begin(notebook, "inbox()")
+def test_the_inbox_decides_and_empties_itself(bare_notebook: Callable[..., Notebook]):
+    opened = begin(bare_notebook, "inbox()")
     opened.view(3).get_by_role("button", name="Approve").wait_for(timeout=120_000)
     opened.run(4)
     box = opened.view(4)

@@ -36,7 +36,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
           {oneLine(reviewer, 40) || "me"}
         </label>
       </header>
-      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Notice model={model} />
       {waiting.slice(0, 100).map(shown => {
         const { approval } = shown;
         const key = `${approval.workflow_id}/${approval.run_id}/${approval.id}`;
@@ -48,7 +48,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
               now={Date.now}
               reviewer={reviewer}
               onDecide={decider(model.link, model.topic)}
-              onOpen={() => setOpen(opened ? null : approval)}
+              onOpen={opener(approval, host, () => setOpen(opened ? null : approval))}
             />
             {opened && approval.workflow_id && approval.run_id && (
               <OpenedRun
@@ -64,4 +64,10 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
       })}
     </section>
   );
+}
+
+/** Opens the run of an approval in a place of its own, where the host has one. */
+function opener(approval: Approval, host: RunHost, toggle: () => void): () => void {
+  const { workflow_id: id, run_id: runId } = approval;
+  return host.openRun && id && runId ? () => host.openRun!(id, runId) : toggle;
 }

@@ -31,7 +31,8 @@ export type Request = Ask extends infer A ? (A extends Ask ? Omit<A, "request"> 
 
 /** A transport to a host: anywidget's comm, or a stream and requests of a Jupyter server. */
 export interface Channel {
-  send(text: string): void;
+  /** Sends a message; false where it certainly did not go out. */
+  send(text: string): boolean;
   /** Calls `handler` for each message; gives what ends it. */
   listen(handler: (text: string, buffers: readonly DataView[]) => void): () => void;
 }
@@ -41,6 +42,7 @@ export class Refused extends Error {}
 export const QUIET_MS = 5_000;
 export const SILENT_MS = 12_000;
 export const ANSWER_MS = 45_000;
+const UNKNOWN = "Whether the request was carried out is not known: look again.";
 
 type Listener = (message: Topical, buffers: readonly DataView[]) => void;
 
@@ -101,6 +103,13 @@ export class Following {
     this.ask();
   }
 
+  /** Asks a host anew that may know nothing of this view, and may count from the beginning. */
+  renew(): void {
+    if (this.liveness === "closed") return;
+    this.asked = false;
+    this.resync();
+  }
+
   private look(): void {
     const quiet = Date.now() - this.heard;
     if (quiet < QUIET_MS) return;
@@ -137,7 +146,14 @@ export class Link {
   private request = Math.floor(Math.random() * 2 ** 40) * 1024;
   private readonly stop: () => void;
 
-  constructor(private readonly channel: Channel) {
+  /**
+   * @param channel the transport
+   * @param host what answers at its other end, as a sentence begins with it
+   */
+  constructor(
+    private readonly channel: Channel,
+    readonly host = "The kernel",
+  ) {
     this.stop = channel.listen((text, buffers) => this.receive(text, buffers));
   }
 
@@ -150,7 +166,9 @@ export class Link {
 
   unfollow(following: Following): void {
     following.close();
-    this.followed.get(following.topic)?.delete(following);
+    const others = this.followed.get(following.topic);
+    others?.delete(following);
+    if (!others?.size) this.followed.delete(following.topic);
   }
 
   /**
@@ -162,15 +180,32 @@ export class Link {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.waiting.delete(number);
-        reject(new Refused("The host does not answer. Whether the request was carried out is not known: look again."));
+        reject(new Refused(`${this.host} does not answer. ${UNKNOWN}`));
       }, ANSWER_MS);
       this.waiting.set(number, { resolve, reject, timer });
-      this.post({ ...request, request: number } as Ask);
+      if (this.post({ ...request, request: number } as Ask) !== false) return;
+      clearTimeout(timer);
+      this.waiting.delete(number);
+      reject(new Refused(`${this.host} can't be reached now. Nothing was sent: try again when it answers.`));
     });
   }
 
-  post(message: Ask | Follow): void {
-    this.channel.send(JSON.stringify(message));
+  post(message: Ask | Follow): boolean {
+    return this.channel.send(JSON.stringify(message));
+  }
+
+  /** The channel broke: what was asked for may have been carried out or not. */
+  lost(): void {
+    for (const { timer, reject } of this.waiting.values()) {
+      clearTimeout(timer);
+      reject(new Refused(`The connection broke before the answer. ${UNKNOWN}`));
+    }
+    this.waiting.clear();
+  }
+
+  /** The channel is there again: all that is followed is asked for anew. */
+  renew(): void {
+    for (const set of this.followed.values()) for (const following of set) following.renew();
   }
 
   private receive(text: string, buffers: readonly DataView[]): void {

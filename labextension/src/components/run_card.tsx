@@ -1,5 +1,5 @@
 import { useMemo, useRef, useState } from "preact/hooks";
-import type { CellLocation } from "../schema";
+import type { CellLocation, Run } from "../schema";
 import { ApprovalCard } from "./approval_card";
 import { decider } from "./decider";
 import { useAction, useChanges, useNow } from "./hooks";
@@ -18,8 +18,18 @@ import { count, duration, moment, statusWords, time } from "./words";
 
 /** What a host can do for a run beyond showing it. */
 export interface RunHost {
-  /** Shows a cell of the notebook. */
-  showCell?: (at: CellLocation) => void;
+  /** Shows a cell of a notebook; without a name, of the one at hand. */
+  showCell?: (at: CellLocation, notebook: string | null) => void;
+  /** Shows a run in a place of its own. */
+  openRun?: (id: string, runId: string) => void;
+  /** Offers to start the workflow of a run once more. */
+  startAgain?: (run: Run) => void;
+}
+
+/** What shows a cell of one notebook, where the host can. */
+export function cellShower(host: RunHost, notebook: string | null): ((at: CellLocation) => void) | undefined {
+  const show = host.showCell;
+  return show && (at => show(at, notebook));
 }
 
 /** One run, live: state, steps over time, approvals that wait, details of a step, how it ended. */
@@ -31,7 +41,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   if (!head)
     return (
       <section class="jwl" aria-busy="true" aria-label="Run">
-        <Notice trouble={model.trouble} liveness={model.liveness} />
+        <Notice model={model} />
         <div class="jwl-empty">{model.trouble ? "" : "…"}</div>
       </section>
     );
@@ -39,15 +49,15 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   const selectedStep = selected < model.steps.size ? selected : -1;
   return (
     <section class="jwl" aria-label={`Run ${oneLine(head.run.id, 80)}`}>
-      <Head model={model} />
-      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Head model={model} host={host} />
+      <Notice model={model} />
       <Steps model={model} selected={selectedStep} onSelect={setSelected} />
       {selectedStep >= 0 && (
         <StepDetails
           model={model}
           index={selectedStep}
           onClose={() => setSelected(-1)}
-          onShow={host.showCell}
+          onShow={cellShower(host, head.run.notebook)}
           onOpenChild={setChild}
         />
       )}
@@ -70,7 +80,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   );
 }
 
-function Head({ model }: { model: RunModel }) {
+function Head({ model, host }: { model: RunModel; host: RunHost }) {
   const { run, arguments: given } = model.head!;
   useNow(1_000);
   const closed = time(run.closed_at);
@@ -88,6 +98,16 @@ function Head({ model }: { model: RunModel }) {
         {Number.isNaN(closed) ? "…" : ""}
       </span>
       {run.status === "running" && <Cancel model={model} />}
+      {run.status !== "running" && host.startAgain && run.bundle && (
+        <button type="button" class="jwl-quiet" onClick={() => host.startAgain!(run)}>
+          Start again…
+        </button>
+      )}
+      {host.openRun && (
+        <button type="button" class="jwl-quiet" onClick={() => host.openRun!(run.id, run.run_id)}>
+          Open
+        </button>
+      )}
     </header>
   );
 }
@@ -203,16 +223,17 @@ function Writing({ model, besides }: { model: RunModel; besides: number }) {
 
 function Ending({ model, host }: { model: RunModel; host: RunHost }) {
   const { run, result, failure, reason, stuck } = model.head!;
+  const show = cellShower(host, run.notebook);
   return (
     <>
       {stuck && (
         <div class="jwl-stuck">
           <b>The run can't go on until its code is corrected.</b>
-          <FailureView failure={stuck} onShow={host.showCell} />
+          <FailureView failure={stuck} onShow={show} />
         </div>
       )}
       {run.status === "completed" && <Value label="result" value={result} />}
-      {failure && run.status !== "completed" && <FailureView failure={failure} onShow={host.showCell} />}
+      {failure && run.status !== "completed" && <FailureView failure={failure} onShow={show} />}
       {reason && <div class="jwl-note jwl-off">reason: {printable(reason, 2_000)}</div>}
     </>
   );

@@ -24,6 +24,7 @@ export function RunList({ model, host }: { model: StateModel<RunsState>; host: R
       (status === "all" || run.status === status) &&
       (!wanted || `${run.workflow} ${run.id}`.toLowerCase().includes(wanted)),
   );
+  const toggle = (run: Run) => setOpen(open?.run_id === run.run_id ? null : run);
   const statuses = [...new Set(runs.map(run => run.status))];
   return (
     <section class="jwl" aria-label="Runs">
@@ -46,9 +47,9 @@ export function RunList({ model, host }: { model: StateModel<RunsState>; host: R
           {count(shown.length, "run")}
         </span>
       </header>
-      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Notice model={model} />
       {shown.length ? (
-        <RunTable runs={shown} open={open} onToggle={run => setOpen(open?.run_id === run.run_id ? null : run)} />
+        <RunTable runs={shown} open={open} onOpen={host.openRun} onToggle={toggle} />
       ) : (
         <div class="jwl-empty">{model.state ? "no runs" : "…"}</div>
       )}
@@ -70,9 +71,11 @@ interface RunTableProps {
   runs: Run[];
   open: Run | null;
   onToggle: (run: Run) => void;
+  /** Opens a run elsewhere, instead of below its row. */
+  onOpen: RunHost["openRun"];
 }
 
-function RunTable({ runs, open, onToggle }: RunTableProps) {
+function RunTable({ runs, open, onToggle, onOpen }: RunTableProps) {
   return (
     <table class="jwl-table jwl-list">
       <thead>
@@ -91,6 +94,7 @@ function RunTable({ runs, open, onToggle }: RunTableProps) {
             run={run}
             open={open?.run_id === run.run_id}
             onToggle={() => onToggle(run)}
+            onOpen={onOpen && (() => onOpen(run.id, run.run_id))}
           />
         ))}
       </tbody>
@@ -98,7 +102,14 @@ function RunTable({ runs, open, onToggle }: RunTableProps) {
   );
 }
 
-function RunRow({ run, open, onToggle }: { run: Run; open: boolean; onToggle: () => void }) {
+interface RunRowProps {
+  run: Run;
+  open: boolean;
+  onToggle: () => void;
+  onOpen: (() => void) | undefined;
+}
+
+function RunRow({ run, open, onToggle, onOpen }: RunRowProps) {
   const now = useNow(5_000);
   const [started, closed] = [time(run.started_at), time(run.closed_at)];
   return (
@@ -113,7 +124,12 @@ function RunRow({ run, open, onToggle }: { run: Run; open: boolean; onToggle: ()
       </td>
       <td class="jwl-any">{oneLine(run.workflow, 80)}</td>
       <td class="jwl-any">
-        <button type="button" class="jwl-link jwl-mono" aria-expanded={open} onClick={onToggle}>
+        <button
+          type="button"
+          class="jwl-link jwl-mono"
+          aria-expanded={onOpen ? undefined : open}
+          onClick={onOpen ?? onToggle}
+        >
           {oneLine(run.id, 80)}
         </button>
       </td>

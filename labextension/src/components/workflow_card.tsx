@@ -5,7 +5,7 @@ import { JsonForm } from "./json_form";
 import { fieldsOf, initialValues, problems } from "./json_schema";
 import type { StateModel } from "./list_models";
 import { Notice } from "./notice";
-import { RunCard, type RunHost } from "./run_card";
+import { cellShower, RunCard, type RunHost } from "./run_card";
 import { RunModel } from "./run_model";
 import { Icon } from "./status";
 import { Alert, Place } from "./text_views";
@@ -20,7 +20,7 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
   if (!state)
     return (
       <section class="jwl" aria-busy="true" aria-label="Workflow">
-        <Notice trouble={model.trouble} liveness={model.liveness} />
+        <Notice model={model} />
       </section>
     );
   const { workflow } = state;
@@ -34,10 +34,10 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
           <span class="jwl-mono jwl-muted">{oneLine(workflow.signature, 200)}</span>
         </span>
         <span class="jwl-right">
-          <Place at={placeOf(workflow)} onShow={host.showCell} />
+          <Place at={placeOf(workflow)} onShow={cellShower(host, null)} />
         </span>
       </header>
-      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Notice model={model} />
       {workflow.description && <p class="jwl-lead">{printable(workflow.description, 2_000)}</p>}
       <Flow workflow={workflow} activities={state.activities} host={host} />
       <Diagnostics found={state.diagnostics} host={host} />
@@ -75,7 +75,7 @@ function Flow({
           <li key={at} title={activity && oneLine(activity.signature, 300)}>
             <span class="jwl-chip">
               <b>{oneLine(name, 60)}</b>
-              {activity && <Place at={placeOf(activity)} onShow={host.showCell} />}
+              {activity && <Place at={placeOf(activity)} onShow={cellShower(host, null)} />}
             </span>
           </li>
         );
@@ -91,7 +91,7 @@ function Diagnostics({ found, host }: { found: Diagnostic[]; host: RunHost }) {
       {found.slice(0, 100).map((each, at) => (
         <li key={at} class={`jwl-note jwl-${each.severity === "error" ? "fail" : "wait"}`}>
           <Icon status={each.severity} /> <code>{oneLine(each.code, 12)}</code> {printable(each.message, 1_000)}.{" "}
-          {printable(each.remedy, 1_000)} <Place at={each.location} onShow={host.showCell} />
+          {printable(each.remedy, 1_000)} <Place at={each.location} onShow={cellShower(host, null)} />
           {each.location?.source_line && <pre class="jwl-code">{oneLine(each.location.source_line, 200)}</pre>}
         </li>
       ))}

@@ -19,7 +19,10 @@ interface Traits {
 /** The comm of a widget as a channel: each message is JSON text, with buffers beside it. */
 function channelOf(model: AnyModel<Traits>): Channel {
   return {
-    send: text => model.send({ text }),
+    send(text) {
+      model.send({ text });
+      return true;
+    },
     listen(handler) {
       const receive = (message: { text?: unknown }, buffers: DataView[]) => {
         if (typeof message.text === "string") handler(message.text, buffers);
