@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..runs.access import RunAccess
@@ -20,14 +20,15 @@ from ..runs.tokens import RunTexts
 from ..security.identity import local_user
 from .feed import RunFeed, Telling, run_topic
 from .messages import InboxState, Pulse, RunsState, StepDetails, Trouble, WorkflowState
+from .pacing import Pace
 from .shown import shown_approval, step_details
 
 Tell = Callable[[Telling], None]
 
-# 50 messages a second for each run, and 250 for all of a kernel's: jupyter_server drops what comes faster than
-# 1,000 a second, whoever sent it.
+# 50 messages a second for each run, and in the long run 250 for all of a kernel's: jupyter_server drops what comes
+# faster than 1,000 a second over three seconds, whoever sent it.
 FASTEST_SECONDS = 0.02
-ALL_PER_SECOND = 250
+PACE = Pace(per_second=250, burst=100)
 # A late view is shown the end of a long text: its step's result will be all of it.
 SHOWN_CHARACTERS = 100_000
 # A large run costs time to compare: at most a fifth of the loop thread's goes into it.
@@ -94,8 +95,6 @@ class RunTopic:
         tell: Sends a message to the views.
     """
 
-    following: ClassVar[int] = 0
-
     def __init__(self, access: RunAccess, workflow_id: str, run_id: str, tell: Tell) -> None:
         self.access = access
         self.workflow_id = workflow_id
@@ -104,7 +103,7 @@ class RunTopic:
         self.topic = run_topic(workflow_id, run_id)
         self.feed = RunFeed(self.topic, local_user())
         self.texts = RunTexts(access, self.wake, SHOWN_CHARACTERS)
-        self.told = 0.0
+        self.due = 0.0
         self.telling: asyncio.TimerHandle | None = None
         self.work = Work(self.follow)
 
@@ -138,14 +137,10 @@ class RunTopic:
 
     async def follow(self) -> None:
         """Follows the run to its end, over breaks of the connection."""
-        RunTopic.following += 1
-        try:
-            for attempt in range(1_000_000):
-                if await self.follow_once(attempt):
-                    return
-                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-        finally:
-            RunTopic.following -= 1
+        for attempt in range(1_000_000):
+            if await self.follow_once(attempt):
+                return
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 
     async def follow_once(self, attempt: int) -> bool:
         """Follows the run until it ends or the connection breaks; whether it is over."""
@@ -170,9 +165,8 @@ class RunTopic:
     def wake(self) -> None:
         """Steps have written: tells it at once, or with what else comes until the next message is due."""
         if self.telling is None:
-            due = self.told + max(FASTEST_SECONDS, RunTopic.following / ALL_PER_SECOND)
             loop = asyncio.get_running_loop()
-            self.telling = loop.call_later(max(0.0, due - loop.time()), self.tell_tokens)
+            self.telling = loop.call_later(max(0.0, self.due - loop.time()), self.tell_tokens)
 
     def tell_tokens(self) -> None:
         """Tells what was written since the last time."""
@@ -181,9 +175,9 @@ class RunTopic:
             self.telling = None
         if self.feed.snapshot is None:
             return
-        self.told = asyncio.get_running_loop().time()
         if telling := self.feed.tokens(self.texts.tail.news()):
             self.tell(telling)
+            self.due = asyncio.get_running_loop().time() + max(FASTEST_SECONDS, PACE.told())
 
     def take(self, snapshot: Snapshot) -> float:
         """Tells what a snapshot brought; gives the seconds to wait before the next."""
@@ -192,7 +186,7 @@ class RunTopic:
         if telling is not None:
             self.tell(telling)
         cost = time.perf_counter() - began
-        return max(FASTEST_SECONDS, RunTopic.following / ALL_PER_SECOND, COST_SHARE * cost) if telling else 0.0
+        return max(FASTEST_SECONDS, PACE.told(), COST_SHARE * cost) if telling else 0.0
 
     def trouble(self, message: str, *, final: bool) -> None:
         """Tells why the run can't be followed."""

@@ -60,6 +60,9 @@ window.show = async (kind, topic, slot = "view") => {
 };
 window.tell = (text, buffers, slot = "view") => {
   const views = buffers.map(each => new DataView(Uint8Array.from(atob(each), c => c.charCodeAt(0)).buffer));
+  tellParts(text, views, slot);
+};
+window.tellParts = (text, views, slot = "view") => {
   for (const handler of slots.get(slot).handlers) handler({ text }, views);
 };
 const readDetails = async (slot, details) => {
