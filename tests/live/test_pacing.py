@@ -17,12 +17,12 @@ def test_messages_within_the_rate_never_wait():
     pace = Pace(per_second=250, burst=10, clock=clock)
     for _ in range(1_000):
         clock.now += 1 / 250
-        assert pace.told() == 0
+        assert pace.told() < 1e-9
 
 
 def test_a_burst_goes_at_once_and_what_follows_waits():
     pace = Pace(per_second=100, burst=10, clock=Clock())
-    assert [pace.told() for _ in range(10)] == [0] * 10
+    assert [round(pace.told(), 6) for _ in range(10)] == [0] * 10
     assert [round(pace.told(), 2) for _ in range(3)] == [0.01, 0.02, 0.03]
 
 
