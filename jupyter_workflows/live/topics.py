@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..runs.access import RunAccess
