@@ -131,16 +131,30 @@ class Session:
             RunAlreadyExists: The wanted id is taken.
         """
         values = checked_arguments(workflow, args, kwargs)
-        bundle = self.bundle(workflow)
-        client = self.client()
-        self.load(bundle)
+        return self.start_bundled(workflow, self.bundle(workflow), values)
+
+    def start_bundled(self, workflow: Workflow[Any, Any], bundle: BundleFiles, values: list[Any]) -> Run[Any]:
+        """Starts a run of a workflow in a bundle.
+
+        Args:
+            workflow: The workflow, with the options of this start.
+            bundle: The bundle that holds it.
+            values: Its checked arguments, in the order of the signature.
+
+        Raises:
+            RunAlreadyExists: The wanted id is taken.
+            WorkerUnavailable: The bundle can't be loaded.
+        """
         options = workflow.start_options
+        client = self.client()
+        if options.queue is None:
+            self.load(bundle)
         return run_client.start_run(
             client,
             StartRequest(
                 workflow=workflow.name,
                 args=values,
-                task_queue=task_queue(bundle.digest),
+                task_queue=options.queue or task_queue(bundle.digest, self.host_spec().key),
                 bundle=bundle.digest[:16],
                 id=options.id,
                 if_exists=options.if_exists,

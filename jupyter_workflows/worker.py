@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import temporalio.activity
 
 from .ai.activities import ACTIVITIES
-from .authoring.bundles import LoadedBundle, register
+from .authoring.bundles import LoadedBundle, register, serve
 from .authoring.definitions import Activity, Workflow
 from .authoring.mapping import ParallelMap
 from .errors import WorkerUnavailable
@@ -28,18 +28,25 @@ if TYPE_CHECKING:
 
     from .security.identity import TrustedKeys
 
+ANYBODY = ""
 MODULES = ("models", "activities", "workflows")
 # Threads are made when they are needed; this bounds the synchronous steps that run at once in a worker.
 MAX_THREADS = 100
 
 
-def task_queue(digest: str) -> str:
-    """The task queue of a bundle: its runs stay with its code."""
-    return f"jw-{digest[:16]}"
+def task_queue(digest: str, host: str) -> str:
+    """The task queue of a bundle: its runs stay with its code.
+
+    Args:
+        digest: The bundle's digest, or its first 16 digits.
+        host: The key of the worker host whose queue is meant: notebooks with the same code run their own steps,
+            each in its own directory, interpreter and environment. `ANYBODY` names the queue that is nobody's own.
+    """
+    return f"jw-{digest[:16]}-{host}" if host else f"jw-{digest[:16]}"
 
 
 def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
-    """Imports a bundle and makes it known to the runs of its task queue.
+    """Imports a bundle; its lines can be told from then on.
 
     Args:
         path: The bundle's directory; the one above it is put on `sys.path`.
@@ -60,7 +67,7 @@ def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
         source = path / f"{name}.py"
         if source.exists():
             bundle.source_lines[name] = source.read_text(encoding="utf-8").splitlines()
-    register(task_queue(manifest.digest), bundle)
+    register(bundle)
     importlib.invalidate_caches()
     for name in MODULES:
         if name in bundle.source_lines:
@@ -125,19 +132,22 @@ def location_of(bundle: LoadedBundle, module: str, name: str) -> CellLocation | 
     return None
 
 
-def bundle_worker(client: Client, bundle: LoadedBundle, *, identity: str | None = None) -> Worker:
+def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", identity: str | None = None) -> Worker:
     """The worker of a loaded bundle, not yet running.
 
     Args:
         client: A client made by `connection.connect`: it brings our plugin.
         bundle: The bundle.
+        queue: The task queue it polls; by default the one that is anybody's.
         identity: Who Temporal's history says ran a step.
     """
     from temporalio.worker import Worker
 
+    queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
+    serve(queue, bundle)
     return Worker(
         client,
-        task_queue=task_queue(bundle.manifest.digest),
+        task_queue=queue,
         workflows=[*bundle.workflow_classes, ParallelMap],
         activities=[
             temporalio.activity.defn(name=found.name)(found.travelling())

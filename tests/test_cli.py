@@ -235,7 +235,12 @@ def test_worker_serves_a_bundle_until_it_is_interrupted(run: Any, home: Home):
     server = {"TEMPORAL_ADDRESS": str(status.address), "TEMPORAL_NAMESPACE": str(status.namespace)}
     worker = subprocess.Popen([*COMMAND, "worker", path], stderr=subprocess.PIPE, text=True, env=os.environ | server)
     assert worker.stderr is not None
-    assert worker.stderr.readline().startswith(f"serving adding of {path} on {status.address}, queue jw-")
+    begin, queue = worker.stderr.readline().split(", queue ")
+    assert begin == f"serving adding of {path} on {status.address}"
+    assert run("start", "adding", "[1, 2]", "--id", "elsewhere", "--queue", queue.strip())[0] == 0
+    assert eventually(lambda: json.loads(run("show", "elsewhere", "--json")[1])["result"] == 3)
+    (step,) = json.loads(run("show", "elsewhere", "--json")[1])["steps"]
+    assert step["attempts"][0]["worker"].startswith(f"{worker.pid}@")
     worker.send_signal(signal.SIGINT)
     assert worker.communicate(timeout=60)[1] == "jupyter workflows: interrupted; runs go on without this terminal\n"
     assert worker.returncode == 130

@@ -58,10 +58,14 @@ _by_task_queue: dict[str, LoadedBundle] = {}
 _by_directory: dict[str, LoadedBundle] = {}
 
 
-def register(task_queue: str, bundle: LoadedBundle) -> None:
-    """Makes a loaded bundle known to the workflows and activities of its task queue."""
-    _by_task_queue[task_queue] = bundle
+def register(bundle: LoadedBundle) -> None:
+    """Makes the cells behind a bundle's lines known."""
     _by_directory[str(bundle.path)] = bundle
+
+
+def serve(task_queue: str, bundle: LoadedBundle) -> None:
+    """Makes a loaded bundle known to the workflows and activities of a task queue."""
+    _by_task_queue[task_queue] = bundle
 
 
 def bundle_of(task_queue: str) -> LoadedBundle | None:

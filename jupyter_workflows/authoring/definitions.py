@@ -42,6 +42,7 @@ class StartOptions:
     id: str | None = None
     if_exists: IfExists = "raise"
     capture: tuple[str, ...] = ()
+    queue: str | None = None
 
 
 class Definition(Generic[P, R]):
@@ -245,7 +246,12 @@ class Workflow(Definition[P, R]):
         return current_launcher().bundle(self)
 
     def options(
-        self, *, id: str | None = None, if_exists: IfExists = "raise", capture: Sequence[str] = ()
+        self,
+        *,
+        id: str | None = None,
+        if_exists: IfExists = "raise",
+        capture: Sequence[str] = (),
+        queue: str | None = None,
     ) -> Workflow[P, R]:
         """The same workflow with other options for its next start.
 
@@ -254,17 +260,21 @@ class Workflow(Definition[P, R]):
             if_exists: What to do when the id is taken: `"raise"`, `"attach"` to the run there is, or
                 `"restart"`: a new run, the old one terminated if it is still open.
             capture: Names of live values to store in the bundle as pickles.
+            queue: The task queue whose workers run it, such as the one that `jupyter workflows worker` names; by
+                default the notebook's own worker host does.
 
         Raises:
             AuthoringError: A value makes no sense.
         """
         if if_exists not in ("raise", "attach", "restart"):
             raise AuthoringError(f"options(if_exists={if_exists!r}) takes 'raise', 'attach' or 'restart'", code="JW413")
-        if id is not None and (not isinstance(id, str) or not id.strip() or len(id) > 200):
-            raise AuthoringError(f"options(id={shortened(id)}) takes a text of 1 to 200 characters", code="JW414")
+        for name, value in (("id", id), ("queue", queue)):
+            if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 200):
+                text = f"options({name}={shortened(value)}) takes a text of 1 to 200 characters"
+                raise AuthoringError(text, code="JW414")
         copy = Workflow(self.fn, name=self.name, description=self.description, retry=self.retry, timeout=self.timeout)
         copy.location = self.location
-        copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture))
+        copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture), queue=queue)
         return copy
 
     def definition(self, class_name: str, module: str) -> type:

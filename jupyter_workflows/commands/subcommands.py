@@ -102,6 +102,7 @@ SUBCOMMANDS = (
                 default="raise",
                 help="what to do when the id is taken; default: raise",
             ),
+            option("--queue", metavar="QUEUE", help="whose workers run it, as `worker` names them; default: your own"),
         ],
         ['start review \'{"contract_id": "C-17"}\'', "start nightly --id nightly-2026-11-22 --if-exists attach"],
     ),

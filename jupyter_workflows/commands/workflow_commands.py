@@ -11,12 +11,11 @@ from typing import Any
 from ..authoring import Workflow
 from ..errors import ClosureError, CommandError, ConnectionFailed
 from ..notebook.bundle import read_bundle
-from ..runs import client as run_client
 from ..runs.static_html import render_diagnostics
 from ..schema import Diagnostic, Manifest
-from ..security.identity import TrustedKeys, local_user
+from ..security.identity import TrustedKeys
 from ..session import Session, checked_arguments
-from ..worker import bundle_worker, load_bundle, task_queue
+from ..worker import ANYBODY, bundle_worker, load_bundle, task_queue
 from .arguments import call_arguments
 from .catalog import live_workflows, newest
 from .outcomes import Outcome
@@ -35,7 +34,10 @@ def start(session: Session, arguments: Namespace) -> Outcome:
     workflow = live(session, arguments.name)
     if workflow is not None:
         chosen = workflow.options(
-            id=arguments.id, if_exists=arguments.if_exists, capture=workflow.start_options.capture
+            id=arguments.id,
+            if_exists=arguments.if_exists,
+            capture=workflow.start_options.capture,
+            queue=arguments.queue,
         )
         return run_outcome(session.start(chosen, tuple(args), kwargs))
     return run_outcome(start_bundled(session, arguments, args, kwargs))
@@ -47,24 +49,8 @@ def start_bundled(session: Session, arguments: Namespace, args: list[Any], kwarg
     loaded = load_bundle(found.path)
     workflow = loaded.workflows[found.workflow.name]
     values = checked_arguments(workflow, tuple(args), kwargs)
-    options = workflow.options(id=arguments.id, if_exists=arguments.if_exists).start_options
-    session.load(read_bundle(found.path))
-    return run_client.start_run(
-        session.client(),
-        run_client.StartRequest(
-            workflow=workflow.name,
-            args=values,
-            task_queue=task_queue(found.manifest.digest),
-            bundle=found.manifest.digest[:16],
-            id=options.id,
-            if_exists=options.if_exists,
-            timeout=workflow.timeout,
-            notebook=session.notebook,
-            starter=local_user(),
-        ),
-        home=session.home,
-        result_type=workflow.result_type,
-    )
+    chosen = workflow.options(id=arguments.id, if_exists=arguments.if_exists, queue=arguments.queue)
+    return session.start_bundled(chosen, read_bundle(found.path), values)
 
 
 def bundle(session: Session, arguments: Namespace) -> Outcome:
@@ -174,7 +160,7 @@ async def serve(session: Session, path: Path) -> None:
     trusted.load()
     bundle = load_bundle(path, trusted)
     client = await connect(session.settings, home=session.home)
-    queue = task_queue(bundle.manifest.digest)
+    queue = task_queue(bundle.manifest.digest, ANYBODY)
     sys.stderr.write(f"serving {', '.join(bundle.workflows)} of {path} on {session.settings.address}, queue {queue}\n")
     async with bundle_worker(client, bundle):
         await asyncio.Event().wait()

@@ -69,6 +69,7 @@ class WorkerHost:
         self._client: asyncio.Task[Client] | None = None
         self._connected_to: tuple[object, ...] = ()
         self._background: set[asyncio.Task[None]] = set()
+        self._key = ""
         self._trusted: TrustedKeys | None = None
         self._predecessors = Predecessors("")
         self._taken_over: set[str] = set()
@@ -122,12 +123,13 @@ class WorkerHost:
         if str(home.bundles) not in sys.path:
             sys.path.append(str(home.bundles))
         spec = HostSpec.from_message(message["spec"])
+        self._key = spec.key
         apply(spec)
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         await self._serve_tokens(home)
         bundles = [Path(bundle) for bundle in message["bundles"]]
         if bundles:
-            self._taken_over.update(_queue(bundle) for bundle in bundles)
+            self._taken_over.update(self._queue(bundle) for bundle in bundles)
             self._in_background(self._take_over(list(self._taken_over)))
         for bundle in bundles:
             self._in_background(self._load_unasked(bundle))
@@ -177,9 +179,13 @@ class WorkerHost:
 
     # Bundles ---------------------------------------------------------------------------------------------------------
 
+    def _queue(self, bundle: Path) -> str:
+        """The task queue of a bundle directory, `jw_<digest16>`, on this host."""
+        return task_queue(bundle.name.removeprefix("jw_"), self._key)
+
     async def _load(self, bundle: Path) -> None:
         """Poll for the runs of a bundle; at once when that is done already."""
-        queue = _queue(bundle)
+        queue = self._queue(bundle)
         if queue in self._served:
             self._served[queue].used = time.monotonic()
             return
@@ -199,7 +205,7 @@ class WorkerHost:
                 self._client,
                 asyncio.to_thread(self._trusted.load),
             )
-            worker = bundle_worker(client, loaded, identity=self._predecessors.identity)
+            worker = bundle_worker(client, loaded, queue=queue, identity=self._predecessors.identity)
         if queue not in self._taken_over:
             # A kernel may ask for a bundle before the supervisor has found out that it has open runs.
             self._taken_over.add(queue)
@@ -333,11 +339,6 @@ def _make_private_caches(bundle: Path) -> None:
     for directory in (bundle, *(path for path in bundle.rglob("*") if path.is_dir() and path.name != "__pycache__")):
         with suppress(OSError):
             (directory / "__pycache__").mkdir(mode=0o700, exist_ok=True)
-
-
-def _queue(bundle: Path) -> str:
-    """The task queue of a bundle directory, `jw_<digest16>`."""
-    return task_queue(bundle.name.removeprefix("jw_"))
 
 
 def _redirect_output(log: Path) -> None:

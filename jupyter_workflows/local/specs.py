@@ -29,6 +29,7 @@ class HostSpec(NamedTuple):
         sys_path: The kernel's `sys.path`.
         umask: The kernel's umask, for the files that steps write.
         server: `host:port/namespace` of the Temporal server it works for; None for the embedded one.
+        known_as: Its key, where all else about it is forgotten.
     """
 
     python: str
@@ -38,6 +39,7 @@ class HostSpec(NamedTuple):
     sys_path: tuple[str, ...] = ()
     umask: int = 0o022
     server: str | None = None
+    known_as: str | None = None
 
     @classmethod
     def of_this_process(cls, notebook: str | os.PathLike[str] | None = None) -> HostSpec:
@@ -63,6 +65,7 @@ class HostSpec(NamedTuple):
             sys_path=tuple(content.get("sys_path", ())),
             umask=int(content.get("umask", 0o022)),
             server=content.get("server"),
+            known_as=content.get("known_as"),
         )
 
     def __repr__(self) -> str:
@@ -72,6 +75,8 @@ class HostSpec(NamedTuple):
     @property
     def key(self) -> str:
         """What identifies the host: the same for every kernel of one notebook and interpreter."""
+        if self.known_as:
+            return self.known_as
         import hashlib
 
         place = [self.notebook or self.cwd, self.python]
@@ -95,6 +100,7 @@ class HostSpec(NamedTuple):
             "notebook": self.notebook,
             "umask": self.umask,
             "server": self.server,
+            "known_as": self.known_as,
         }
         content["sys_path"] = list(self.sys_path)
         return {**content, "env": self.env} if with_env else content

@@ -153,16 +153,16 @@ class Supervisor:
         self._hosts_restored = True
         environment = dict(os.environ)
         for spec, bundles in known:
-            needed = [bundle for bundle in bundles if _queue(bundle) in queues]
-            queues -= {_queue(bundle) for bundle in needed}
+            needed = [bundle for bundle in bundles if _queue(bundle, spec.key) in queues]
+            queues -= {_queue(bundle, spec.key) for bundle in needed}
             if needed:
                 self.table.restore(spec.with_env(environment), needed)
             elif spec.key not in self.table.hosts:
                 with suppress(OSError):
                     forget(self.home, spec.key)
-        orphaned = [str(path) for path in self.home.bundles.iterdir() if _queue(path.name) in queues]
-        if orphaned:
-            self.table.restore(HostSpec(self._python, str(self.home.data), env=environment), orphaned)
+        for key, bundles in _orphaned(self.home, queues).items():
+            spec = HostSpec(self._python, str(self.home.data), env=environment, known_as=key)
+            self.table.restore(spec, bundles)
 
     def _open_queues(self) -> set[str]:
         queues, page = self.server.api.open_queues(NAMESPACE)
@@ -454,9 +454,21 @@ def _plain(answer: Message) -> Message:
     return {name: value for name, value in answer.items() if name not in ("id", "ok", "died")}
 
 
-def _queue(bundle: str) -> str:
-    """The task queue of a bundle directory `jw_<digest16>`; see `worker.task_queue`."""
-    return Path(bundle).name.replace("jw_", "jw-", 1)
+def _queue(bundle: str, host: str) -> str:
+    """The task queue of a bundle directory `jw_<digest16>` on a host; see `worker.task_queue`."""
+    return f"{Path(bundle).name.replace('jw_', 'jw-', 1)}-{host}"
+
+
+def _orphaned(home: Home, queues: set[str]) -> dict[str, list[str]]:
+    """The bundles of open runs whose host nobody remembers, by the host's key."""
+    found: dict[str, list[str]] = {}
+    for queue in sorted(queues):
+        # Anybody may start a run on a queue of any name.
+        prefix, digest, host = [*queue.split("-"), "", ""][:3]
+        path = home.bundles / f"jw_{digest}"
+        if prefix == "jw" and digest.isalnum() and host.isalnum() and path.is_dir():
+            found.setdefault(host, []).append(str(path))
+    return found
 
 
 def _size(path: Path) -> int:

@@ -20,7 +20,7 @@ from jupyter_workflows import schema
 from jupyter_workflows.payloads import data_converter
 from jupyter_workflows.plugin import EnginePlugin
 from jupyter_workflows.security import identity
-from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
+from jupyter_workflows.worker import ANYBODY, bundle_worker, load_bundle, task_queue
 
 from ..dev_server import QUICK_DISPATCH, dev_server
 
@@ -92,7 +92,7 @@ class Engine:
 
     async def serve(self, workflows: str, activities: str = "", models: str = "") -> None:
         bundle = load_bundle(write_bundle(self.root, workflows, activities, models), self.trusted)
-        self.queue = task_queue(bundle.manifest.digest)
+        self.queue = task_queue(bundle.manifest.digest, ANYBODY)
         await self.stack.enter_async_context(bundle_worker(self.client, bundle, identity="test-worker"))
 
     async def start(self, workflow: str, *args: Any, **options: Any) -> WorkflowHandle[Any, Any]:

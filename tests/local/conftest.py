@@ -21,6 +21,7 @@ from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.specs import HostSpec
 from jupyter_workflows.local.starting import SPARE_VARIABLE
 from jupyter_workflows.schema import Manifest
+from jupyter_workflows.worker import task_queue
 
 HEAD = "import asyncio, os, time\nfrom pathlib import Path\nfrom jupyter_workflows.authoring import *\n"
 STEPS = '''
@@ -120,7 +121,7 @@ class Runs:
 
     @property
     def queue(self) -> str:
-        return self.bundle.name.replace("jw_", "jw-")
+        return task_queue(self.bundle.name.removeprefix("jw_"), self.spec.key)
 
     @property
     def spec(self) -> HostSpec:

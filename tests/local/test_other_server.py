@@ -30,7 +30,8 @@ def test_a_worker_host_serves_the_server_of_the_settings(own_home: Home) -> None
         spec = HostSpec.of_this_process().for_server(settings)
         runtime.load_bundle(spec, path)
         client = loop_thread().run(connect(settings, home=own_home))
-        request = StartRequest(workflow="greet", args=["Ada"], task_queue=task_queue(path.name.removeprefix("jw_")))
+        queue = task_queue(path.name.removeprefix("jw_"), spec.key)
+        request = StartRequest(workflow="greet", args=["Ada"], task_queue=queue)
         assert start_run(client, request, home=own_home).result(timeout=30) == f"Ada by {settings.address}"
         assert [found.server for found, _ in remembered(own_home)] == [f"{settings.address}/default"]
     finally:

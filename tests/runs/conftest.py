@@ -26,7 +26,7 @@ from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.client import SEARCH_ATTRIBUTES, StartRequest, start_run
 from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.security import identity
-from jupyter_workflows.worker import bundle_worker, load_bundle, task_queue
+from jupyter_workflows.worker import ANYBODY, bundle_worker, load_bundle, task_queue
 
 from ..dev_server import QUICK_DISPATCH, dev_server
 from . import scenarios
@@ -136,7 +136,7 @@ class Engine:
 
     def start(self, workflow: str, *args: Any, result_type: Any = None, **options: Any) -> Run[Any]:
         request = StartRequest(
-            workflow=workflow, args=args, task_queue=task_queue(self.digest), bundle=self.digest, **options
+            workflow=workflow, args=args, task_queue=task_queue(self.digest, ANYBODY), bundle=self.digest, **options
         )
         return start_run(self.client, request, home=self.home, result_type=result_type)
 

@@ -265,9 +265,11 @@ def test_an_id_is_taken_once(scenes: Engine) -> None:
 
 def test_fifty_starts_of_one_id_are_one_run(scenes: Engine) -> None:
     from jupyter_workflows.runs.client import StartRequest, starting
-    from jupyter_workflows.worker import task_queue
+    from jupyter_workflows.worker import ANYBODY, task_queue
 
-    request = StartRequest(workflow="bounded", task_queue=task_queue(scenes.digest), id="once", if_exists="attach")
+    request = StartRequest(
+        workflow="bounded", task_queue=task_queue(scenes.digest, ANYBODY), id="once", if_exists="attach"
+    )
 
     async def all_at_once() -> list[Run[Any]]:
         return await asyncio.gather(*(starting(scenes.access, request) for _ in range(50)))
