@@ -41,6 +41,7 @@ _LATE = {
     "get_run": "session",
     "inbox": "session",
     "runs": "session",
+    "_jupyter_server_extension_points": "server.extension",
     "load_ipython_extension": "magics",
     "unload_ipython_extension": "magics",
 }

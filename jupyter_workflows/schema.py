@@ -266,6 +266,7 @@ class BundledWorkflow(Wire):
     description: str | None = None
     parameters_schema: dict[str, Any] = {}
     activities: list[str] = Field(default=[], description="Functions it awaits, in source order")
+    timeout_seconds: float | None = Field(default=None, description="Bounds a run, waits for people included")
     cell_id: str
     cell_number: int | None = None
     line: int

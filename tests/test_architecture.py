@@ -33,6 +33,7 @@ RANKS = {
     "commands": 9,
     "magics": 10,
     "cli": 10,
+    "server": 10,
     "__init__": 11,
 }
 

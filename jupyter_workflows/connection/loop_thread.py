@@ -28,6 +28,11 @@ class LoopThread:
         self._thread.start()
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop itself, for `call_soon_threadsafe`."""
+        return self._loop
+
+    @property
     def is_usable(self) -> bool:
         """Whether it was made in this process and not closed."""
         return self._process == os.getpid() and self._thread.is_alive() and not self._loop.is_closed()

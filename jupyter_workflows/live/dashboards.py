@@ -107,8 +107,8 @@ class DashboardTopic(PolledTopic):
 
     poll_seconds = LOOK_SECONDS
 
-    def __init__(self, access: RunAccess, tell: Tell, topic: str) -> None:
-        super().__init__(topic, tell)
+    def __init__(self, access: RunAccess, tell: Tell, topic: str, *, began: int = 0) -> None:
+        super().__init__(topic, tell, began=began)
         self.statistics = Statistics(access, question_of(topic))
 
     async def look(self) -> Dashboard:

@@ -30,12 +30,10 @@ class Desk:
     Args:
         access: What runs are reached with.
         tell: Sends a message to the views.
-        start: Starts the workflow that is shown, with arguments by name; may block, and runs in a thread.
+        start: Starts the workflow that is shown; may block, and runs in a thread.
     """
 
-    def __init__(
-        self, access: RunAccess, tell: Tell, start: Callable[[dict[str, Any]], Run[Any]] | None = None
-    ) -> None:
+    def __init__(self, access: RunAccess, tell: Tell, start: Callable[[AskStart], Run[Any]] | None = None) -> None:
         self.access = access
         self.tell = tell
         self.start = start
@@ -57,6 +55,10 @@ class Desk:
             raise JupyterWorkflowsError(f"{MAX_TOPICS} runs are open in this view: close some first")
         return self.topics.setdefault(made.topic, made).topic
 
+    def find(self, topic: str) -> Topic | None:
+        """What is known under a name."""
+        return self.topics.get(topic)
+
     async def receive(self, asked: Asked) -> None:
         """Answers one message of a view."""
         if isinstance(asked, Follow):
@@ -73,12 +75,12 @@ class Desk:
     async def look_at(self, asked: Follow) -> None:
         """Tells a view about a topic; a dashboard is made when it is first asked for."""
         try:
-            topic = self.topics.get(asked.topic) or await self.dashboard(asked.topic)
+            topic = self.find(asked.topic) or await self.dashboard(asked.topic)
         except JupyterWorkflowsError as error:
             self.tell(Telling(Trouble(topic=asked.topic, number=0, message=str(error), final=True)))
             return
-        if topic is not None:
-            await topic.followed(asked.have)
+        if topic is not None and (lacking := await topic.followed(asked.have)):
+            self.tell(lacking)
 
     async def dashboard(self, topic: str) -> Topic | None:
         """The dashboard of a topic, of very many the oldest ends; None for what is none.
@@ -103,12 +105,13 @@ class Desk:
         """
         match asked:
             case AskDetails():
-                return Answer(request=asked.request, details=self.run_topic(asked.topic).details(asked.step))
+                return Answer(request=asked.request, details=await self.run_topic(asked.topic).details(asked.step))
             case AskDecision():
                 return await self.decide(asked)
             case AskCancel():
                 topic = self.run_topic(asked.topic)
                 await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
+                self.look_again()
                 return Answer(request=asked.request)
             case AskStart():
                 return await self.started(asked)
@@ -123,7 +126,7 @@ class Desk:
         Raises:
             JupyterWorkflowsError: There is none.
         """
-        found = self.topics.get(topic)
+        found = self.find(topic)
         if not isinstance(found, RunTopic):
             raise JupyterWorkflowsError(f"nothing is shown under {one_line(topic)!r}")
         return found
@@ -134,7 +137,7 @@ class Desk:
         Raises:
             JupyterWorkflowsError: The decision does not count; says why.
         """
-        topic = self.topics.get(asked.topic)
+        topic = self.find(asked.topic)
         workflow_id = topic.workflow_id if isinstance(topic, RunTopic) else asked.workflow_id
         if topic is None or workflow_id is None:
             raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
@@ -145,13 +148,23 @@ class Desk:
             reader,
             shown.model_copy(update={"content_hash": asked.content_hash}) if shown else asked.approval,
             asked.verdict,
-            reviewer=asked.reviewer,
+            reviewer=self.reviewer(asked),
             comment=asked.comment,
             form=asked.form,
             value=asked.value if asked.edited else None,
             edited=asked.edited,
         )
+        self.look_again()
         return Answer(request=asked.request, approval=shown_approval(decided))
+
+    def reviewer(self, asked: AskDecision) -> str | None:
+        """Who decides: a kernel takes the view's word for it, for whoever uses the kernel is its user."""
+        return asked.reviewer
+
+    def look_again(self) -> None:
+        """Something was done: lists that are shown need not wait for their next look."""
+        for topic in self.topics.values():
+            topic.look_again()
 
     async def started(self, asked: AskStart) -> Answer:
         """Starts the workflow that is shown.
@@ -161,7 +174,8 @@ class Desk:
         """
         if self.start is None:
             raise JupyterWorkflowsError("nothing can be started here")
-        run = await asyncio.to_thread(self.start, asked.arguments)
+        run = await asyncio.to_thread(self.start, asked)
+        self.look_again()
         return Answer(request=asked.request, topic=self.add_run(run.id, run.reader.run_id))
 
     async def close(self) -> None:

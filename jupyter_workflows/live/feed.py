@@ -33,6 +33,12 @@ def run_topic(workflow_id: str, run_id: str) -> str:
     return f"run:{workflow_id}/{run_id}"
 
 
+def ids_of_topic(topic: str) -> tuple[str, str]:
+    """Workflow id and run id of a run's topic."""
+    workflow_id, _, run_id = topic.removeprefix("run:").rpartition("/")
+    return workflow_id, run_id
+
+
 def head_of(snapshot: Snapshot, reviewer: str) -> RunHead:
     """The run without its steps."""
     return RunHead(

@@ -1,8 +1,8 @@
 """What a live view and its host say to each other; TypeScript has the same types, see `labextension/src/schema.ts`.
 
 Invariants:
-- a topic is one thing that is shown: `run:<id>/<run id>`, `inbox`, `runs`, `workflow:<name>`,
-  `dashboard?<filter>` (see `dashboards`);
+- a topic is one thing that is shown: `run:<id>/<run id>`, `inbox`, `runs`, `workflow:<digest>/<name>`,
+  `dashboard?<filter>` (see `dashboards`), `status`;
 - what is told about a topic is numbered without gaps: a view that misses a number asks for a snapshot by `Follow`;
 - steps travel as columns in binary buffers, see `columns`; names, heads and approvals as JSON;
 - a message is JSON text in ASCII, so that no value of a workflow can break the transport.
@@ -152,6 +152,41 @@ class DashboardState(Wire):
     dashboard: Dashboard
 
 
+class WorkerState(Wire):
+    """One worker host as a view shows it."""
+
+    key: str = Field(description="The same for every kernel of one notebook and interpreter")
+    notebook: str | None = None
+    cwd: str
+    python: str
+    pid: int | None = Field(default=None, description="None while it is being started again")
+    bundles: list[str] = Field(default=[], description="Names of the bundles it serves")
+    open_runs: int | None = Field(default=None, description="None where the host did not answer in time")
+    leases: int = Field(default=0, description="How many kernels hold it")
+    restarts: int = 0
+    health: Literal["up", "starting", "failing"]
+    error: str | None = Field(default=None, description="What it died of last, until it is ready again")
+
+
+class ConnectionState(Wire):
+    """The Temporal server behind the views, and the worker hosts of this machine."""
+
+    type: Literal["status"] = "status"
+    topic: str = "status"
+    number: int
+    state: Literal["stopped", "starting", "connected", "lost", "failed"]
+    embedded: bool = Field(description="Whether it is the embedded server; else it was configured")
+    can_start: bool = Field(default=True, description="Whether the embedded server may be started from here")
+    address: str | None = None
+    namespace: str | None = None
+    server_version: str | None = None
+    home: str | None = Field(default=None, description="Where the embedded runtime keeps its files")
+    progress: str = Field(default="", description="What a start is doing")
+    workers: list[WorkerState] = Field(default=[])
+    problems: list[str] = Field(default=[], description="What is wrong, and what to do about it")
+    reviewer: str = Field(default="", description="Who decides here")
+
+
 class StepDetails(Wire):
     """A step in full; its values as bounded text."""
 
@@ -253,6 +288,7 @@ Told = (
     | RunsState
     | WorkflowState
     | DashboardState
+    | ConnectionState
     | Trouble
     | Answer
 )

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..runs.access import RunAccess
@@ -43,8 +43,12 @@ class Topic(Protocol):
 
     topic: str
 
-    async def followed(self, have: int) -> None:
-        """A view looks at it and has the message of this number."""
+    async def followed(self, have: int) -> Telling | None:
+        """A view looks at it and has the message of this number: goes on, and gives what the view lacks."""
+        ...
+
+    def look_again(self) -> None:
+        """Something was done that may have changed it: looks at once."""
         ...
 
     async def close(self) -> None:
@@ -93,29 +97,36 @@ class RunTopic:
         workflow_id: The run's id.
         run_id: Temporal's id of the execution.
         tell: Sends a message to the views.
+        began: The number before its first message; a topic that comes back must not count from a lower one.
     """
 
-    def __init__(self, access: RunAccess, workflow_id: str, run_id: str, tell: Tell) -> None:
+    def __init__(self, access: RunAccess, workflow_id: str, run_id: str, tell: Tell, *, began: int = -1) -> None:
         self.access = access
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.tell = tell
         self.topic = run_topic(workflow_id, run_id)
-        self.feed = RunFeed(self.topic, local_user())
+        self.feed = RunFeed(self.topic, local_user(), began)
         self.texts = RunTexts(access, self.wake, SHOWN_CHARACTERS)
         self.due = 0.0
         self.telling: asyncio.TimerHandle | None = None
         self.work = Work(self.follow)
 
-    async def followed(self, have: int) -> None:
-        """Tells a view what it lacks, and goes on following the run."""
-        if have != self.feed.number and (whole := self.feed.whole()):
-            self.tell(whole)
-            self.texts.tail.rewind()
-        elif self.feed.snapshot is not None:
-            self.tell(self.feed.pulse())
+    async def followed(self, have: int) -> Telling | None:
+        """Goes on following the run, and gives what a view lacks."""
         if not self.ended:
             self.work.extend()
+        if self.feed.snapshot is None:
+            return None
+        if have == self.feed.number:
+            return self.feed.pulse()
+        # What steps have written follows; a view that has it already leaves it out.
+        self.texts.tail.rewind()
+        self.wake()
+        return self.feed.whole()
+
+    def look_again(self) -> None:
+        """Nothing to do: what happens to a run is heard at once."""
 
     @property
     def ended(self) -> bool:
@@ -123,14 +134,14 @@ class RunTopic:
         snapshot = self.feed.snapshot
         return snapshot is not None and snapshot.run.status not in ("running", "continued_as_new")
 
-    def details(self, step_id: str) -> StepDetails:
+    async def details(self, step_id: str) -> StepDetails:
         """A step in full.
 
         Raises:
             JupyterWorkflowsError: The run has no such step.
         """
-        steps = self.feed.snapshot.steps if self.feed.snapshot else []
-        for step in steps:
+        known = self.feed.snapshot or await RunReader(self.access, self.workflow_id, self.run_id).snapshot()
+        for step in known.steps:
             if step.id == step_id:
                 return step_details(step)
         raise JupyterWorkflowsError(f"run {self.workflow_id} has no step {step_id!r}")
@@ -200,14 +211,17 @@ class RunTopic:
 class PolledTopic:
     """Something that is looked up again and again while it is looked at."""
 
-    poll_seconds: ClassVar[float] = POLL_SECONDS
+    poll_seconds: float = POLL_SECONDS
 
-    def __init__(self, topic: str, tell: Tell) -> None:
+    def __init__(self, topic: str, tell: Tell, *, began: int = 0, poll_seconds: float | None = None) -> None:
         self.topic = topic
         self.tell = tell
-        self.number = 0
+        self.number = began
+        if poll_seconds is not None:
+            self.poll_seconds = poll_seconds
         self.known: Any = None
         self.work = Work(self.poll)
+        self.woken = asyncio.Event()
 
     async def look(self) -> Any:
         """What it is now."""
@@ -217,12 +231,16 @@ class PolledTopic:
         """The message that tells all of it."""
         raise NotImplementedError
 
-    async def followed(self, have: int) -> None:
-        """Tells a view what it lacks, and goes on looking."""
-        if self.known is not None:
-            told = self.state() if have != self.number else Pulse(topic=self.topic, number=self.number)
-            self.tell(Telling(told))
+    async def followed(self, have: int) -> Telling | None:
+        """Goes on looking, and gives what a view lacks."""
         self.work.extend()
+        if self.known is None:
+            return None
+        return Telling(self.state() if have != self.number else Pulse(topic=self.topic, number=self.number))
+
+    def look_again(self) -> None:
+        """Looks at once, where it looks at all."""
+        self.woken.set()
 
     async def poll(self) -> None:
         """Looks, and tells what changed."""
@@ -236,7 +254,9 @@ class PolledTopic:
                     self.known = found
                     self.number += 1
                     self.tell(Telling(self.state()))
-            await asyncio.sleep(self.poll_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), self.poll_seconds)
+            self.woken.clear()
 
     def is_news(self, found: Any) -> bool:
         """Whether there is something to tell."""
@@ -250,8 +270,10 @@ class PolledTopic:
 class InboxTopic(PolledTopic):
     """The approvals that wait."""
 
-    def __init__(self, access: RunAccess, tell: Tell, *, reviewer: str, assignee: str | None, limit: int) -> None:
-        super().__init__("inbox", tell)
+    def __init__(
+        self, access: RunAccess, tell: Tell, *, reviewer: str, assignee: str | None, limit: int, **polled: Any
+    ) -> None:
+        super().__init__("inbox", tell, **polled)
         self.access = access
         self.reviewer = reviewer
         self.assignee = assignee
@@ -270,8 +292,10 @@ class InboxTopic(PolledTopic):
 class RunsTopic(PolledTopic):
     """The runs that a filter lets through."""
 
-    def __init__(self, access: RunAccess, tell: Tell, *, wanted: Filter, limit: int) -> None:
-        super().__init__("runs", tell)
+    def __init__(
+        self, access: RunAccess, tell: Tell, *, wanted: Filter, limit: int, topic: str = "runs", **polled: Any
+    ) -> None:
+        super().__init__(topic, tell, **polled)
         self.access = access
         self.wanted = wanted
         self.limit = limit
@@ -293,9 +317,12 @@ class WorkflowTopic:
         self.tell = tell
         self.card = card
 
-    async def followed(self, have: int) -> None:
-        """Tells a view what it lacks."""
-        self.tell(Telling(self.card if have != self.card.number else Pulse(topic=self.topic, number=have)))
+    async def followed(self, have: int) -> Telling | None:
+        """Gives what a view lacks."""
+        return Telling(self.card if have != self.card.number else Pulse(topic=self.topic, number=have))
+
+    def look_again(self) -> None:
+        """Nothing to do."""
 
     async def close(self) -> None:
         """There is nothing to end."""

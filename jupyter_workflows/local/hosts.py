@@ -197,6 +197,11 @@ class HostTable:
             self._start(host)
         return host
 
+    def present(self, spec: HostSpec) -> HostSpec:
+        """The spec with which the host of a spec runs now; the given one where there is no such host."""
+        host = self.hosts.get(spec.key)
+        return host.spec if host else spec
+
     def restore(self, spec: HostSpec, bundles: list[str]) -> None:
         """Start a host for the open runs of these bundles, without a kernel that asks for it."""
         host = self.hosts.get(spec.key)

@@ -116,6 +116,17 @@ class Runtime:
         """Where the Temporal server listens, as far as is known; it keeps its port over restarts where it can."""
         return self._address
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the supervisor is there."""
+        link = self._link
+        return link is not None and link.open
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the runtime was ended on purpose, and so does not come back by itself."""
+        return self._ended_on_purpose
+
     def on_address(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the new address, on a thread of ours, when the server had to move to other ports."""
         self._listeners.append(listener)
@@ -133,7 +144,9 @@ class Runtime:
         self._used.setdefault(spec.key, (spec, {}))
         self._request({"op": "prepare", "spec": spec.message()})
 
-    def load_bundle(self, spec: HostSpec, bundle: Path, *, timeout: timedelta = LOAD_TIMEOUT) -> None:
+    def load_bundle(
+        self, spec: HostSpec, bundle: Path, *, timeout: timedelta = LOAD_TIMEOUT, keep: bool = False
+    ) -> None:
         """Have the worker host of a notebook serve a bundle; returns when it polls for its runs.
 
         Costs about a millisecond when it does already.
@@ -142,12 +155,13 @@ class Runtime:
             spec: The host that is to serve it.
             bundle: Its directory, below `home.bundles`.
             timeout: How long what the notebook imports may take.
+            keep: Leave the host its environment where it is up: it has that from its notebook.
 
         Raises:
             WorkerUnavailable: The bundle can't be loaded, or the host can't be started.
             RuntimeFailed: The runtime is not up and can't be started.
         """
-        message = {"op": "load", "spec": spec.message(), "bundle": str(bundle)}
+        message = {"op": "load", "spec": spec.message(), "bundle": str(bundle), "keep": keep}
         try:
             self._request(message, timeout.total_seconds())
         except Refused as refused:

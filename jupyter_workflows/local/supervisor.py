@@ -238,6 +238,8 @@ class Supervisor:
             client.answer(message, {"error": full.text, "kind": full.kind})
             return
         spec = HostSpec.from_message(message["spec"])
+        if message.get("keep"):
+            spec = self.table.present(spec)
         self.table.load(
             spec, str(message["bundle"]), client.number, lambda answer: client.answer(message, _plain(answer))
         )

@@ -225,6 +225,7 @@ def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
         description=live.description if isinstance(live, Workflow) else None,
         parameters_schema=parameters_schema(item.name, item.live),
         activities=roles.steps_of(item.name),
+        timeout_seconds=live.timeout.total_seconds() if isinstance(live, Workflow) and live.timeout else None,
         cell_id=location.cell_id,
         cell_number=location.cell_number,
         line=location.line,

@@ -329,12 +329,16 @@ class RunReader:
                         page = asyncio.ensure_future(self.history_page(self.run_id, token, wait=True))
                 changed |= await self.look()
                 quiet = 0 if changed else quiet + 1
-                if changed and self.info is not None:
+                if changed and self.info is not None and not self.lacks_end(self.info):
                     yield await self.build(self.info)
         finally:
             page.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await page
+
+    def lacks_end(self, info: WorkflowExecutionInfo) -> bool:
+        """Whether the execution has ended and the event that tells its result is still on its way."""
+        return info.HasField("close_time") and self.reduction.closing is None
 
     async def look(self) -> bool:
         """Takes in what `describe` knows of open activities; whether it changed anything."""

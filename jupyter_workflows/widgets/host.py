@@ -21,6 +21,7 @@ from ..live.messages import read_asked, wire_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..live.messages import AskStart
     from ..runs.access import RunAccess
     from ..runs.handle import Run
 
@@ -54,7 +55,7 @@ class LiveView(anywidget.AnyWidget):
     topic = traitlets.Unicode().tag(sync=True)
 
     def __init__(
-        self, kind: Kind, topic: str, access: RunAccess, start: Callable[[dict[str, Any]], Run[Any]] | None = None
+        self, kind: Kind, topic: str, access: RunAccess, start: Callable[[AskStart], Run[Any]] | None = None
     ) -> None:
         self.desk = Desk(access, self.tell, start)
         super().__init__(_esm=asset("widget.js"), _css=asset("widget.css"), kind=kind, topic=topic)

@@ -152,7 +152,7 @@ def source_of(shown: RunList | Inbox) -> ListSource:
 
 def workflow_view(access: RunAccess, card: WorkflowState, start: Callable[[dict[str, Any]], Run[Any]]) -> LiveView:
     """The widget of a workflow's card; it starts runs with arguments by name."""
-    widget = LiveView("workflow", card.topic, access, start)
+    widget = LiveView("workflow", card.topic, access, lambda asked: start(asked.arguments))
     widget.desk.add(WorkflowTopic(widget.tell, card))
     return kept(widget)
 

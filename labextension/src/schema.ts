@@ -375,6 +375,10 @@ export interface BundledWorkflow {
    * Functions it awaits, in source order
    */
   activities: string[];
+  /**
+   * Bounds a run, waits for people included
+   */
+  timeout_seconds: number | null;
   cell_id: string;
   cell_number: number | null;
   line: number;
@@ -414,6 +418,77 @@ export interface CauseFigures {
    */
   workflow_id: string;
   run_id: string;
+}
+/**
+ * The Temporal server behind the views, and the worker hosts of this machine.
+ */
+export interface ConnectionState {
+  type: "status";
+  topic: string;
+  number: number;
+  state: "stopped" | "starting" | "connected" | "lost" | "failed";
+  /**
+   * Whether it is the embedded server; else it was configured
+   */
+  embedded: boolean;
+  /**
+   * Whether the embedded server may be started from here
+   */
+  can_start: boolean;
+  address: string | null;
+  namespace: string | null;
+  server_version: string | null;
+  /**
+   * Where the embedded runtime keeps its files
+   */
+  home: string | null;
+  /**
+   * What a start is doing
+   */
+  progress: string;
+  workers: WorkerState[];
+  /**
+   * What is wrong, and what to do about it
+   */
+  problems: string[];
+  /**
+   * Who decides here
+   */
+  reviewer: string;
+}
+/**
+ * One worker host as a view shows it.
+ */
+export interface WorkerState {
+  /**
+   * The same for every kernel of one notebook and interpreter
+   */
+  key: string;
+  notebook: string | null;
+  cwd: string;
+  python: string;
+  /**
+   * None while it is being started again
+   */
+  pid: number | null;
+  /**
+   * Names of the bundles it serves
+   */
+  bundles: string[];
+  /**
+   * None where the host did not answer in time
+   */
+  open_runs: number | null;
+  /**
+   * How many kernels hold it
+   */
+  leases: number;
+  restarts: number;
+  health: "up" | "starting" | "failing";
+  /**
+   * What it died of last, until it is ready again
+   */
+  error: string | null;
 }
 /**
  * How runs do: what a dashboard shows.

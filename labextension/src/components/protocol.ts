@@ -8,6 +8,7 @@ import type {
   AskDetails,
   AskOpen,
   AskStart,
+  ConnectionState,
   DashboardState,
   Follow,
   InboxState,
@@ -21,7 +22,17 @@ import type {
 } from "../schema";
 
 export type Told =
-  RunSnapshot | RunChange | Tokens | Pulse | InboxState | RunsState | WorkflowState | DashboardState | Trouble | Answer;
+  | RunSnapshot
+  | RunChange
+  | Tokens
+  | Pulse
+  | InboxState
+  | RunsState
+  | WorkflowState
+  | DashboardState
+  | ConnectionState
+  | Trouble
+  | Answer;
 export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
@@ -41,6 +52,8 @@ export class Refused extends Error {}
 
 export const QUIET_MS = 5_000;
 export const SILENT_MS = 12_000;
+// A host forgets a view that has not asked for half a minute, also one that it tells much.
+export const RENEW_MS = 10_000;
 export const ANSWER_MS = 45_000;
 const UNKNOWN = "Whether the request was carried out is not known: look again.";
 
@@ -56,6 +69,7 @@ export class Following {
   private have = -1;
   private asked = false;
   private heard = Date.now();
+  private askedAt = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
   liveness: Liveness = "live";
 
@@ -94,6 +108,7 @@ export class Following {
   ask(): void {
     if (this.asked) return;
     this.asked = true;
+    this.askedAt = Date.now();
     this.link.post({ type: "follow", topic: this.topic, have: this.have });
   }
 
@@ -112,7 +127,7 @@ export class Following {
 
   private look(): void {
     const quiet = Date.now() - this.heard;
-    if (quiet < QUIET_MS) return;
+    if (quiet < QUIET_MS && Date.now() - this.askedAt < RENEW_MS) return;
     if (quiet > SILENT_MS) this.live("silent");
     this.asked = false;
     if (typeof document === "undefined" || !document.hidden) this.ask();

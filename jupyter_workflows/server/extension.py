@@ -1,0 +1,76 @@
+"""Where the Jupyter server finds us: configuration, routes and events are wired together here."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+from traitlets import Bool, Float, Unicode
+from traitlets.config import LoggingConfigurable
+
+from ..connection import loop_thread
+from ..local.paths import Home
+from .audit import register_schemas
+from .hub import Hub
+from .routes import ROUTES
+
+PREFIX = "jupyter-workflows"
+
+__all__ = [
+    "WorkflowsServer",
+    "_jupyter_server_extension_points",
+    "_link_jupyter_server_extension",
+    "_load_jupyter_server_extension",
+]
+
+
+class WorkflowsServer(LoggingConfigurable):
+    """The Jupyter server's side of jupyter-workflows; `c.WorkflowsServer.<name> = <value>` in its configuration."""
+
+    home = Unicode(
+        "",
+        help="Directory of the embedded runtime, its bundles and keys. By default what JUPYTER_WORKFLOWS_HOME names, "
+        "else `workflows` in the Jupyter data directory; kernels have to agree.",
+    ).tag(config=True)
+    allow_start = Bool(
+        True,
+        help="Whether the embedded runtime is started when a page first needs it. Without, `jupyter workflows up` or "
+        "a kernel has to start it. It is never started when the Jupyter server starts.",
+    ).tag(config=True)
+    list_seconds = Float(
+        1.5, min=0.1, help="Seconds between two looks at the inbox and the lists of runs, while somebody looks at them."
+    ).tag(config=True)
+    status_seconds = Float(
+        2.0, min=0.1, help="Seconds between two looks at the worker hosts, while somebody looks at them."
+    ).tag(config=True)
+
+    @cached_property
+    def hub(self) -> Hub:
+        """All that pages look at; made on the loop thread when the first page or request comes."""
+        place = Home.locate(Path(self.home).expanduser()) if self.home else Home.locate()
+        return Hub(
+            place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
+        )
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": "jupyter_workflows.server.extension"}]
+
+
+def _link_jupyter_server_extension(serverapp: Any) -> None:
+    # `jupyter server --help-all` lists our options.
+    serverapp.classes = [*serverapp.classes, WorkflowsServer]
+
+
+def _load_jupyter_server_extension(serverapp: Any) -> None:
+    service = WorkflowsServer(parent=serverapp)
+    web_app = serverapp.web_app
+    web_app.settings["jupyter_workflows"] = service
+    register_schemas(serverapp.event_logger)
+    base = web_app.settings["base_url"]
+    handlers = [(url_path_join(base, PREFIX, route.path), route.handler) for route in ROUTES]
+    web_app.add_handlers(".*$", handlers)
+    loop_thread()
+    serverapp.log.info("jupyter-workflows: live views at %s", url_path_join(base, PREFIX))

@@ -1,0 +1,196 @@
+"""Starts a workflow of a bundle on disk: no kernel is needed, and no code of a notebook is imported here.
+
+The worker host is the one that served the bundle before, with its interpreter and directory. While it is up it keeps
+the environment that its notebook gave it; where it has to be started, it gets the Jupyter server's.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import jsonschema
+
+from ..commands.catalog import Found
+from ..connection import Settings
+from ..errors import ArgumentsError, RunAlreadyExists
+from ..local.paths import Home
+from ..local.runtime import Runtime
+from ..local.specs import HostSpec, remembered
+from ..runs.access import RunAccess
+from ..runs.client import StartRequest, starting
+from ..runs.handle import Run
+from ..runs.untrusted import one_line
+from ..schema import BundledWorkflow
+from ..worker import task_queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to start.
+
+    Args:
+        found: The workflow and its bundle.
+        arguments: The arguments by name.
+        starter: Who starts it.
+        id: The run's id; the same id again gives the same run.
+    """
+
+    found: Found
+    arguments: Mapping[str, Any]
+    starter: str
+    id: str | None = None
+
+
+def checked(workflow: BundledWorkflow, arguments: Mapping[str, Any]) -> list[Any]:
+    """The arguments as they travel, in the order of the signature.
+
+    Raises:
+        ArgumentsError: One is missing, unknown or of a wrong type.
+    """
+    schema = workflow.parameters_schema
+    problem = mismatch(schema, dict(arguments)) if schema else None
+    if problem is not None and problem.absolute_path:
+        name = ".".join(str(part) for part in problem.absolute_path)
+        raise ArgumentsError(f"{workflow.name}'s argument {name}: {one_line(problem.message, 300)}", code="JW702")
+    return in_order(workflow, arguments)
+
+
+def mismatch(schema: dict[str, Any], value: Any) -> Any:
+    """What is most wrong with a value, as a `jsonschema.ValidationError`; None where it fits."""
+    untyped = cast("Any", jsonschema)
+    return untyped.exceptions.best_match(untyped.Draft202012Validator(schema).iter_errors(value))
+
+
+def in_order(workflow: BundledWorkflow, arguments: Mapping[str, Any]) -> list[Any]:
+    """The arguments in the order of the signature, with what it says of those that are left out.
+
+    Raises:
+        ArgumentsError: One is missing or unknown.
+    """
+    signature = ast.parse(f"def f{workflow.signature}: ...").body[0]
+    assert isinstance(signature, ast.FunctionDef)
+    args = signature.args
+    named = [*args.posonlyargs, *args.args]
+    defaults: dict[str, ast.expr | None] = {}
+    defaults |= {arg.arg: node for arg, node in zip(reversed(named), reversed(args.defaults), strict=False)}
+    defaults |= {arg.arg: node for arg, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)}
+    left = dict(arguments)
+    values = [value_of(workflow, arg.arg, left, defaults) for arg in named]
+    if args.vararg:
+        values.append(left.pop(args.vararg.arg, []))
+    values += [value_of(workflow, arg.arg, left, defaults) for arg in args.kwonlyargs]
+    if args.kwarg:
+        values.append(left)
+    elif left:
+        raise ArgumentsError(
+            f"{workflow.name} has no parameter {one_line(next(iter(left)), 80)!r}: "
+            f"{workflow.name}{one_line(workflow.signature, 300)}",
+            code="JW701",
+        )
+    return values
+
+
+def value_of(
+    workflow: BundledWorkflow, name: str, left: dict[str, Any], defaults: Mapping[str, ast.expr | None]
+) -> Any:
+    """The value of a parameter: what was given, else its default.
+
+    Raises:
+        ArgumentsError: It was not given, and its default is not plain data.
+    """
+    if name in left:
+        return left.pop(name)
+    properties: dict[str, Any] = workflow.parameters_schema.get("properties", {})
+    default = defaults.get(name)
+    if default is None:
+        raise ArgumentsError(
+            f"{workflow.name} lacks its argument {name!r}: {workflow.name}{one_line(workflow.signature, 300)}",
+            code="JW701",
+        )
+    if "default" in properties.get(name, {}):
+        return properties[name]["default"]
+    try:
+        return ast.literal_eval(default)
+    except ValueError:
+        raise ArgumentsError(
+            f"{workflow.name}'s argument {name!r} has a default that only the notebook can make "
+            f"({one_line(ast.unparse(default), 80)}): give a value",
+            code="JW701",
+        ) from None
+
+
+def host_of(home: Home, bundle: str, settings: Settings | None) -> HostSpec:
+    """The worker host that is to serve a bundle: the one that did, else one of this interpreter."""
+    server = f"{settings.address}/{settings.namespace}" if settings else None
+    environment = dict(os.environ)
+    known = [spec for spec, bundles in remembered(home) if spec.server == server and bundle in bundles]
+    spec = known[0].with_env(environment) if known else HostSpec.of_this_process()._replace(cwd=str(home.data))
+    return spec.for_server(settings) if settings else spec
+
+
+def served(home: Home, spec: HostSpec, found: Found) -> Runtime:
+    """Has a bundle served, and gives what holds its worker host until the run is there; blocks.
+
+    Raises:
+        WorkerUnavailable: The bundle can't be loaded, or the host can't be started.
+    """
+    # A hold of its own: this server's lasting one would keep the host up for as long as the server runs.
+    hold = Runtime(home)
+    try:
+        hold.load_bundle(spec, found.path, keep=True)
+    except BaseException:
+        hold.close()
+        raise
+    return hold
+
+
+async def start(access: RunAccess, home: Home, settings: Settings | None, wanted: Wanted) -> Run[Any]:
+    """Starts the run; on the loop thread.
+
+    Args:
+        access: What runs are reached with.
+        home: Where the bundle is and which runtime serves it.
+        settings: The configured Temporal server; None for the embedded one.
+        wanted: What to start.
+
+    Raises:
+        ArgumentsError: The arguments do not fit the signature.
+        WorkerUnavailable: The bundle can't be served.
+        RunAlreadyExists: The id is that of a run of another workflow.
+    """
+    workflow = wanted.found.workflow
+    values = checked(workflow, wanted.arguments)
+    spec = host_of(home, str(wanted.found.path), settings)
+    hold = await asyncio.to_thread(served, home, spec, wanted.found)
+    try:
+        run = await starting(access, request_of(wanted, values, spec))
+    finally:
+        hold.close()
+    if wanted.id is not None and (known := await run.reader.run()).workflow != workflow.name:
+        raise RunAlreadyExists(
+            f"{one_line(wanted.id, 80)!r} is the id of a run of {one_line(known.workflow, 80)}: take another id"
+        )
+    return run
+
+
+def request_of(wanted: Wanted, values: list[Any], spec: HostSpec) -> StartRequest:
+    """What is asked of Temporal."""
+    workflow, manifest = wanted.found.workflow, wanted.found.manifest
+    seconds = workflow.timeout_seconds
+    return StartRequest(
+        workflow=workflow.name,
+        args=values,
+        task_queue=task_queue(manifest.digest, spec.key),
+        bundle=manifest.digest[:16],
+        id=wanted.id,
+        if_exists="attach" if wanted.id is not None else "raise",
+        timeout=timedelta(seconds=seconds) if seconds is not None else None,
+        notebook=spec.notebook,
+        starter=wanted.starter,
+    )

@@ -1,0 +1,77 @@
+"""One Jupyter server for these tests, with the session's runtime and a bundle as a notebook writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jupyter_workflows.connection import loop_thread
+from jupyter_workflows.local.runtime import Runtime
+from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.session import Session
+
+from ..kernels import run_cells
+from .pages import Page, Server, jupyter_server
+
+WORKFLOWS = (
+    "%load_ext jupyter_workflows",
+    """
+from jupyter_workflows import activity, human_approval, workflow, timeout
+import time
+
+@activity
+def measure(text: str) -> int:
+    return len(text)
+
+@activity
+def publish(text: str) -> float:
+    return time.time()
+""",
+    """%%workflow
+async def review(contract: str, urgent: bool = False) -> dict:
+    '''Measures a contract and asks.'''
+    size = await measure(contract)
+    approval = await human_approval(f"Publish {contract}?", editable={"size": size})
+    published = await publish(contract)
+    return {"approved": bool(approval), "by": approval.by, "at": published, "value": approval.value}
+""",
+    """%%workflow
+async def many(count: int) -> int:
+    total = 0
+    for number in range(count):
+        total += await measure("x" * number)
+    return total
+""",
+)
+
+
+@pytest.fixture(scope="session")
+def server(runtime: Runtime, bundles: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Jupyter server on the session's runtime."""
+    with jupyter_server(runtime.home.data, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bundles(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The workflows of a notebook, whose kernel has ended."""
+    run_cells(WORKFLOWS, home=runtime.home.data, folder=tmp_path_factory.mktemp("notebook"))
+
+
+@pytest.fixture(scope="session")
+def access(runtime: Runtime) -> RunAccess:
+    """What tests look at runs with, past the Jupyter server."""
+    return RunAccess.of(Session(home=runtime.home, settings=None).client(), runtime.home)
+
+
+@pytest.fixture
+def page(server: Server) -> Iterator[Page]:
+    with server.page() as page:
+        yield page
+
+
+def on_loop(work: Any) -> Any:
+    """The result of a coroutine on the loop thread."""
+    return loop_thread().run(work, timeout=60)
