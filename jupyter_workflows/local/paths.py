@@ -21,7 +21,7 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 SOCKET_PATH_BYTES = 100
 """`sun_path` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
-TOKEN_SOCKET_BYTES = 30
+TOKEN_SOCKET_BYTES = 24
 """What the name of a worker host's own socket adds to that of its directory."""
 
 
@@ -113,19 +113,20 @@ class Home(NamedTuple):
     def socket(self) -> Path:
         """The supervisor's Unix socket; in the temporary directory where the home's path is too long for one."""
         path = self.runtime / "supervisor.sock"
-        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
-            return path
-        import hashlib
-
-        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
-        return _short_directory() / f"{name}.sock"
+        return path if len(os.fsencode(path)) <= SOCKET_PATH_BYTES else self._short_path(".sock")
 
     @property
     def tokens(self) -> Path:
         """Where worker hosts listen for those who watch their steps write: one socket each."""
-        if len(os.fsencode(self.runtime / "tokens")) + TOKEN_SOCKET_BYTES <= SOCKET_PATH_BYTES:
-            return self.runtime / "tokens"
-        return self.socket.with_suffix(".tokens")
+        path = self.runtime / "tokens"
+        fits = len(os.fsencode(path)) + TOKEN_SOCKET_BYTES <= SOCKET_PATH_BYTES
+        return path if fits else self._short_path(".tokens")
+
+    def _short_path(self, suffix: str) -> Path:
+        """A path of this home's own in a directory that all homes with long paths share."""
+        import hashlib
+
+        return _short_directory() / (hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16] + suffix)
 
     def create(self) -> Home:
         """Make the directories, private to the user.
@@ -134,7 +135,7 @@ class Home(NamedTuple):
             RuntimeFailed: If one can't be made, or belongs to another user.
         """
         own = (self.data, self.runtime, self.bundles, self.blobs, self.keys, self.limits, self.logs, self.server)
-        for directory in (*own, self.hosts, self.socket.parent, self.tokens):
+        for directory in (*own, self.hosts, self.socket.parent, self.tokens.parent, self.tokens):
             make_private_directory(directory)
         return self
 

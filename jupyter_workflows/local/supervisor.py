@@ -372,10 +372,10 @@ class Supervisor:
 
     def _finish(self) -> None:
         shutil.rmtree(self.home.tokens, ignore_errors=True)
-        if self.home.socket.parent != self.home.runtime:
+        for shared in {self.home.socket.parent, self.home.tokens.parent} - {self.home.runtime}:
             with suppress(OSError):
-                # Shared by all homes with long paths: the last one removes it.
-                self.home.socket.parent.rmdir()
+                # All homes with long paths have it: the last one removes it.
+                shared.rmdir()
         self.server.state = "stopped"
         checkpoint(self.home.database)
         with suppress(OSError):

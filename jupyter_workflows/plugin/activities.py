@@ -36,6 +36,7 @@ from .user_loop import on_user_loop
 SIGNS_OF_LIFE_PER_TIMEOUT = 3
 # How old the text of a step may be in its last heartbeat.
 CHECKPOINT = timedelta(seconds=1)
+FIRST_CHECKPOINT_SECONDS = 0.1
 
 
 class ActivityInterceptor(Interceptor):
@@ -113,9 +114,10 @@ class Outbound(ActivityOutboundInterceptor):
 
     async def take_checkpoints(self) -> None:
         """Reports what was written, while it grows."""
+        await asyncio.sleep(FIRST_CHECKPOINT_SECONDS)
         while True:
-            await asyncio.sleep(self.checkpoint.total_seconds())
             self.take_checkpoint()
+            await asyncio.sleep(self.checkpoint.total_seconds())
 
     def take_checkpoint(self) -> None:
         """Reports what was written, where that is more than the last time."""
