@@ -82,11 +82,12 @@ def follow(outcome: Outcome, parsed: Namespace, page: Page) -> Outcome:
     in_place = sys.stdout.isatty() and not parsed.json
     lines = 0
     for latest in outcome.follow or ():
-        outcome = latest
+        outcome = outcome if latest.is_passing else latest
         if parsed.json:
-            write(outcome.json_line())
+            write(latest.json_line())
+        if parsed.json or (latest.is_passing and not in_place):
             continue
-        text = outcome.text(page)
+        text = latest.text(page)
         if in_place and lines:
             # Up to the first line of what was shown before, and clear from there.
             sys.stdout.write(f"\x1b[{lines}F\x1b[J")

@@ -23,6 +23,8 @@ class Outcome:
         value: What a notebook gets instead: an object with a display of its own, such as a run.
         follow: The outcome after each change, for a terminal that follows a run.
         exit_code: What a terminal exits with.
+        is_passing: Whether it is only a moment between two outcomes: `data` is what is new, and what is shown is not
+            worth keeping.
     """
 
     data: Any
@@ -30,6 +32,7 @@ class Outcome:
     value: Any = None
     follow: Iterator[Outcome] | None = None
     exit_code: int = 0
+    is_passing: bool = False
 
     def json(self) -> str:
         """The data as indented JSON."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..runs.static_html import render_inbox, render_run, render_runs
 from ..runs.text import MARKS, run_text, run_words
 from ..session import Session, get_run, inbox, runs
 from .arguments import parse_json, parse_since
+from .following import changes
 from .outcomes import Outcome
 from .tables import Cell, Facts, Rendered, Table, Tone
 from .texts import Preformatted
@@ -70,7 +70,7 @@ def show(session: Session, arguments: Namespace) -> Outcome:
     outcome = run_outcome(run, snapshot)
     if not arguments.follow:
         return outcome
-    return Outcome(outcome.data, outcome.shown, outcome.value, follow=changes(run))
+    return Outcome(outcome.data, outcome.shown, outcome.value, follow=changes(run, run_outcome))
 
 
 def run_outcome(run: Run[Any], snapshot: Snapshot | None = None) -> Outcome:
@@ -90,18 +90,6 @@ def run_data(snapshot: Snapshot) -> dict[str, Any]:
         "failure": snapshot.failure,
         "reason": snapshot.reason or None,
     }
-
-
-def changes(run: Run[Any]) -> Iterator[Outcome]:
-    """The run after every change, until it ends; at most ten times a second."""
-    shown = ""
-    for snapshot in run.watch():
-        outcome = run_outcome(run, snapshot)
-        text = run_text(snapshot)
-        if text != shown:
-            shown = text
-            yield outcome
-            time.sleep(0.1)
 
 
 def list_inbox(session: Session, arguments: Namespace) -> Outcome:

@@ -38,9 +38,9 @@ def follow(outcome: Outcome, arguments: Namespace) -> Any:
     """Displays a run as it changes, in one place, until it ends."""
     handle = show(Display(outcome), updatable=True)
     for latest in outcome.follow or ():
-        outcome = latest
+        outcome = outcome if latest.is_passing else latest
         if handle is not None:
-            handle.update(Display(outcome))
+            handle.update(Display(latest))
     return jsonable(outcome.data) if arguments.json else None
 
 

@@ -137,7 +137,7 @@ class Run(Viewable, Generic[T]):
             WorkflowFailed: The run ended without one.
             PayloadError: It can't be read.
         """
-        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
+        reader = self.new_reader()
         closing = await reader.ending()
         if closing.status != "completed":
             raise await self.failure(reader, closing)
@@ -188,7 +188,7 @@ class Run(Viewable, Generic[T]):
 
     def watch(self) -> Watch:
         """The run now and after every change until it ends: `for snapshot in run.watch()`, or `async for`."""
-        return Watch(RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned))
+        return Watch(self.new_reader())
 
     def tokens(self, step: str | None = None) -> TokenStream:
         """What the steps write by `ai.emit`, as they write it: `async for token in run.tokens()`, or `for`.
@@ -203,8 +203,11 @@ class Run(Viewable, Generic[T]):
         Args:
             step: Only what this step writes.
         """
-        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
-        return TokenStream(self.access, reader, step)
+        return TokenStream(self.access, self.new_reader(), step)
+
+    def new_reader(self) -> RunReader:
+        """A reader of its own, for whoever follows the run."""
+        return RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
 
     def wait_for(self, what: str = "end", *, timeout: float | timedelta | None = None) -> Snapshot:
         """Waits until something is so, and gives the run as it then is.
@@ -226,7 +229,7 @@ class Run(Viewable, Generic[T]):
         Raises:
             ResultNotReady: The run ended without it.
         """
-        reader = RunReader(self.access, self.id, self.reader.run_id, pinned=self.reader.pinned)
+        reader = self.new_reader()
         snapshot = None
         async for snapshot in reader.changes():
             if is_so(what, snapshot):

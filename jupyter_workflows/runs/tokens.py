@@ -123,6 +123,31 @@ async def news(access: RunAccess, reader: RunReader) -> AsyncIterator[News]:
         await texts.close()
 
 
+class Following:
+    """A run's news, for `for` in any thread but the loop's, until the run ends.
+
+    Args:
+        access: What the run is reached with.
+        reader: Reads the run.
+    """
+
+    def __init__(self, access: RunAccess, reader: RunReader) -> None:
+        self.news: AsyncIterator[News] = news(access, reader)
+
+    def __iter__(self) -> Iterator[News]:
+        return self
+
+    def __next__(self) -> News:
+        found = loop_thread().run(self.next(), cancel_on_interrupt=True)
+        if found is None:
+            raise StopIteration
+        return found
+
+    async def next(self) -> News | None:
+        """The next news, None after the last."""
+        return await anext(self.news, None)
+
+
 class TokenStream:
     """What a run's steps write, for `for` and `async for` in any thread and on any loop, until the run ends.
 

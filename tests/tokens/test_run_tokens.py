@@ -78,7 +78,7 @@ async def test_late_and_second_readers_get_what_was_so_far(writers: Writers, unt
     late = [asyncio.ensure_future(read()) for _ in range(2)]
     second = await asyncio.to_thread(read_until, run, "one two three ")
     assert second[0].offset == 0
-    until.touch()
+    await asyncio.to_thread(until.touch)
     assert await asyncio.gather(*late) == ["one two three "] * 2
     assert [token async for token in run.tokens("another-1")] == []
 
