@@ -26,6 +26,9 @@ LOAD_SECONDS = 180
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 ROOT = Path(__file__).parents[2]
 EXTENSION = "jupyter-workflows"
+# The module to run, and its application's name.
+JUPYTERLAB = ("jupyterlab", "LabApp")
+NOTEBOOK_7 = ("notebook", "JupyterNotebookApp")
 IDLE_KERNEL = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
     const kernel = panel?.sessionContext?.session?.kernel;
@@ -76,17 +79,20 @@ def offer_tree(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def jupyter_lab(home: Path, folder: Path, *, with_extension: bool = True) -> Iterator[str]:
+def jupyter_lab(
+    home: Path, folder: Path, *, with_extension: bool = True, app: tuple[str, str] = JUPYTERLAB
+) -> Iterator[str]:
     """A server for the notebooks in `folder`, with our extension in its pages or without; gives its address."""
+    module, application = app
     settings = folder / ".jupyter" / "settings"
     write_settings(settings)
     if not with_extension:
         leave_out(folder / ".jupyter" / "config", EXTENSION)
     port = free_port()
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *(sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--IdentityProvider.token=test"),
-        *(f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"),
+        *(f"--ServerApp.root_dir={folder}", f"--{application}.expose_app_in_browser=True"),
     ]
     environment = kernel_environment(home, folder) | {
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
@@ -119,6 +125,8 @@ def wait_until_up(port: int, server: subprocess.Popen[bytes]) -> None:
 class Notebook:
     """A notebook open in JupyterLab."""
 
+    place = "lab/tree"
+
     def __init__(self, page: Any, address: str, path: Path) -> None:
         self.page = page
         self.address = address
@@ -127,7 +135,7 @@ class Notebook:
 
     def open(self, *, idle: bool = True) -> None:
         """Loads the page anew; waits until the kernel is idle, or just until the cells are there."""
-        self.page.goto(f"{self.address}/lab/tree/{self.path.name}?reset&token=test")
+        self.page.goto(f"{self.address}/{self.place}/{self.path.name}?reset&token=test")
         if idle:
             self.page.wait_for_function(IDLE_KERNEL, timeout=LOAD_SECONDS * 1000)
         else:
@@ -177,8 +185,14 @@ class Notebook:
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 
 
-def write_notebook(path: Path, cells: Sequence[str]) -> Path:
+class PlainNotebook(Notebook):
+    """A notebook open in Notebook 7."""
+
+    place = "notebooks"
+
+
+def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
     nbformat.write(made, path)
     return path
