@@ -410,6 +410,14 @@ class Recovery(Wire):
     target: float
 
 
+class Headline(Wire):
+    """One sentence on how runs do, for those who look for ten seconds."""
+
+    about: Literal["failed", "recovery", "slow", "waiting"]
+    tone: Literal["good", "bad", "waiting", "plain"]
+    text: str
+
+
 class Basis(Wire):
     """What the figures stand on."""
 
@@ -432,6 +440,7 @@ class Dashboard(Wire):
 
     at: datetime
     wanted: DashboardFilter
+    headlines: list[Headline] = Field(default=[], description="What failed, did it recover, what was slow, who waits")
     counts: dict[RunStatus, int]
     period_seconds: float
     periods: list[Period]

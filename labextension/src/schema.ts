@@ -496,6 +496,10 @@ export interface WorkerState {
 export interface Dashboard {
   at: string;
   wanted: DashboardFilter;
+  /**
+   * What failed, did it recover, what was slow, who waits
+   */
+  headlines: Headline[];
   counts: {
     [k: string]: number;
   };
@@ -528,6 +532,14 @@ export interface DashboardFilter {
    * Started not longer ago; `since` wins
    */
   since_seconds: number | null;
+}
+/**
+ * One sentence on how runs do, for those who look for ten seconds.
+ */
+export interface Headline {
+  about: "failed" | "recovery" | "slow" | "waiting";
+  tone: "good" | "bad" | "waiting" | "plain";
+  text: string;
 }
 /**
  * The runs that started in one period.

@@ -88,7 +88,7 @@ window.explore = async views => {
   return { ...early, ...harm() };
 };
 const inside = selector => [...root.querySelectorAll(selector)];
-const LOADS = "script,img,iframe,object,embed,link,style,base,meta,audio,video,form[action],svg :not(path)";
+const LOADS = "script,img,iframe,object,embed,link,style,base,meta,audio,video,form[action],svg :not(path,text,title)";
 window.harm = () => {
   const page = document.documentElement;
   const found = {

@@ -15,7 +15,7 @@ from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, Troub
 from jupyter_workflows.live.shown import shown_approval, step_details
 from jupyter_workflows.runs import static_html
 
-from . import stories
+from . import dashboard_story, stories
 
 Say = Callable[[str], str]
 
@@ -33,7 +33,7 @@ class View:
 
 def views(say: Say) -> list[View]:
     """All components."""
-    return [open_run(say), ended_run(say), runs(say), inbox(say), workflow(say)]
+    return [open_run(say), ended_run(say), runs(say), inbox(say), workflow(say), dashboard(say)]
 
 
 def place(say: Say, sink: str) -> schema.CellLocation:
@@ -198,6 +198,10 @@ def bundled(say: Say) -> schema.BundledWorkflow:
         cell_id=say("card cell"),
         line=1,
     )
+
+
+def dashboard(say: Say) -> View:
+    return View("dashboard", "dashboard", dashboard_story.TOPIC, dashboard_story.told(dashboard_story.hostile(say)))
 
 
 def static_pages(say: Say) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from . import stories
+from . import dashboard_story, stories
 from .bare_page import BarePage, bare_page_server
 from .lab import chromium
 
@@ -20,6 +20,7 @@ PICTURES = {
     "inbox": ("inbox", "inbox", stories.inbox),
     "runs": ("runs", "runs", stories.runs_list),
     "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),
+    "dashboard": ("dashboard", dashboard_story.TOPIC, dashboard_story.told),
 }
 WIDTHS = {"wide": 960, "narrow": 480}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from . import stories
+from . import dashboard_story, stories
 from .bare_page import BarePage, bare_page_server
 from .lab import missing
 
@@ -22,6 +22,7 @@ VIEWS = {
     "inbox": ("inbox", "inbox", stories.inbox),
     "runs": ("runs", "runs", stories.runs_list),
     "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),
+    "dashboard": ("dashboard", dashboard_story.TOPIC, dashboard_story.told),
 }
 
 

@@ -30,6 +30,7 @@ from ...schema import (
 from ..listing import Filter
 from .approvals import approval_figures
 from .facts import RunFacts
+from .headlines import headlines
 from .listed import Listing, closed_runs
 from .periods import Periods
 from .quantiles import percentiles
@@ -89,7 +90,7 @@ def build(collected: Collected) -> Dashboard:
     known = list(known_runs(collected.strata, collected.facts))
     counted: Mapping[RunStatus, int] = Counter(run.status for run in runs)
     closed = closed_runs(listing.runs)
-    return Dashboard(
+    made = Dashboard(
         at=collected.at,
         wanted=filter_of(collected.question),
         counts=dict(collected.totals if collected.totals is not None else counted),
@@ -111,6 +112,7 @@ def build(collected: Collected) -> Dashboard:
         ),
         known_workflows=sorted({run.workflow for run in runs})[:SHOWN_WORKFLOWS],
     )
+    return made.model_copy(update={"headlines": headlines(made)})
 
 
 def filter_of(question: Filter) -> DashboardFilter:

@@ -2,6 +2,8 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { render } from "preact";
+import { DashboardView } from "../components/dashboard";
+import { DashboardModel } from "../components/dashboard_model";
 import { Inbox } from "../components/inbox";
 import { StateModel } from "../components/list_models";
 import { type Channel, Link } from "../components/protocol";
@@ -12,7 +14,7 @@ import { WorkflowCard } from "../components/workflow_card";
 import type { InboxState, RunsState, WorkflowState } from "../schema";
 
 interface Traits {
-  kind: "run" | "inbox" | "runs" | "workflow";
+  kind: "run" | "inbox" | "runs" | "workflow" | "dashboard";
   topic: string;
 }
 
@@ -45,6 +47,10 @@ const SHOWN = {
   runs: (topic: string, link: Link) => {
     const model = new StateModel<RunsState>(topic, link, "runs");
     return { model, view: () => <RunList model={model} host={{}} /> };
+  },
+  dashboard: (topic: string, link: Link) => {
+    const model = new DashboardModel(topic, link);
+    return { model, view: () => <DashboardView model={model} host={{}} /> };
   },
   workflow: (topic: string, link: Link) => {
     const model = new StateModel<WorkflowState>(topic, link, "workflow");
