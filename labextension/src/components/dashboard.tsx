@@ -57,7 +57,7 @@ export function DashboardView({ model, host }: { model: DashboardModel; host: Ru
   return (
     <section ref={root} class="jwl jwl-dashboard" aria-label="Dashboard" aria-busy={model.turning}>
       <Filters model={model} root={root} />
-      <Notice trouble={model.trouble} liveness={model.liveness} />
+      <Notice model={model} />
       {dashboard ? (
         <Figures dashboard={dashboard} model={model} host={host} />
       ) : (
@@ -154,7 +154,10 @@ interface Opened {
 
 function Figures({ dashboard, model, host }: { dashboard: Dashboard; model: DashboardModel; host: RunHost }) {
   const [open, setOpen] = useState<Opened | null>(null);
-  const toggle = (id: string, runId: string) => setOpen(open?.runId === runId ? null : { id, runId });
+  const toggle = (id: string, runId: string) => {
+    if (host.openRun) host.openRun(id, runId);
+    else setOpen(open?.runId === runId ? null : { id, runId });
+  };
   const ended = dashboard.basis.closed > 0;
   const none = !ended && "no closed run yet";
   return (
