@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 
 import temporalio.activity
 
-from .ai.activities import ACTIVITIES
 from .authoring.bundles import LoadedBundle, register, serve
 from .authoring.definitions import Activity, Workflow
-from .authoring.mapping import ParallelMap
 from .errors import WorkerUnavailable
 from .schema import CellLocation, Manifest
 
@@ -142,6 +140,9 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
         identity: Who Temporal's history says ran a step.
     """
     from temporalio.worker import Worker
+
+    from .ai.activities import ACTIVITIES
+    from .authoring.mapping import ParallelMap
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
     serve(queue, bundle)
