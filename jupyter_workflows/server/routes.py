@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
 from typing import NamedTuple
 
 from tornado.web import RequestHandler
 
+from .operations import OPERATIONS, Operation
+from .rest import NowhereHandler, OpenApiHandler, handler_of
 from .stream import StreamHandler
 
 
 class Route(NamedTuple):
-    """A path and what answers there."""
+    """A path, as a regular expression, and what answers there."""
 
     path: str
     handler: type[RequestHandler]
 
 
-ROUTES: tuple[Route, ...] = (Route("stream", StreamHandler),)
+def path_of(operation: Operation) -> str:
+    """The path of an operation; a parameter is one segment, in which `/` is written `%2F`."""
+    return operation.path
+
+
+def pattern(path: str) -> str:
+    """The regular expression of a path with `{name}` for parameters."""
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("stream", StreamHandler),
+    Route(r"api/openapi\.json", OpenApiHandler),
+    *(
+        Route(pattern(path), handler_of(list(operations)))
+        for path, operations in groupby(sorted(OPERATIONS, key=path_of), path_of)
+    ),
+    Route(r"(?P<path>api(?:/.*)?)", NowhereHandler),
+)

@@ -23,7 +23,9 @@ from jupyter_workflows.server.frames import decode_frame
 
 from ..e2e.lab import free_port
 from ..kernels import kernel_environment
+from .authorizers import HeaderAuthorizer
 
+ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-for-tests"
 START_SECONDS = 120
 ANSWER_SECONDS = 60.0
@@ -170,9 +172,13 @@ def jupyter_server(
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", f"--IdentityProvider.token={TOKEN}"),
-        *(f"--ServerApp.root_dir={folder}", *options),
+        *(
+            f"--ServerApp.root_dir={folder}",
+            f"--ServerApp.authorizer_class={HeaderAuthorizer.__module__}.HeaderAuthorizer",
+        ),
+        *options,
     ]
-    surroundings = kernel_environment(home, folder) | (environment or {})
+    surroundings = kernel_environment(home, folder) | {"PYTHONPATH": str(ROOT)} | (environment or {})
     log = folder / ".jupyter" / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=surroundings, stdout=output, stderr=output, cwd=folder)

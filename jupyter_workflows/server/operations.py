@@ -1,0 +1,373 @@
+"""What scripts and people can ask by REST: each operation with its right, its types and what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..commands.catalog import bundled_workflows
+from ..errors import RunNotFound
+from ..live.feed import head_of
+from ..live.messages import ConnectionState, RunHead, ShownApproval, StepDetails
+from ..live.shown import shown_approval, step_details
+from ..runs import decisions
+from ..runs.access import RunAccess
+from ..runs.handle import Run as RunHandle
+from ..runs.listing import Filter, fetch_inbox, fetch_runs
+from ..runs.reading import RunReader, Snapshot
+from ..runs.untrusted import one_line
+from ..schema import BundledWorkflow, Run, RunStatus, Step, Verdict, Wire
+from .audit import Audit
+from .hub import Hub
+from .identity import refuse_another
+from .rights import (
+    DECIDE,
+    SEE_APPROVALS,
+    SEE_RUNS,
+    SEE_STATUS,
+    SEE_WORKFLOWS,
+    START_RUNS,
+    START_RUNTIME,
+    STOP_RUNS,
+    Right,
+)
+from .starts import Wanted, start
+from .status import connection_state
+from .topic_names import UnknownTopic, is_text
+from .workflows import find_workflow
+
+MAX_ID = 1_000
+
+
+class NoQuery(Wire):
+    """No parameters."""
+
+
+class RunQuery(Wire):
+    """Which execution is meant."""
+
+    run_id: str | None = Field(default=None, description="Temporal's id of one execution; by default the newest")
+
+
+class RunsQuery(Wire):
+    """Which runs are wanted."""
+
+    workflow: str | None = None
+    status: list[RunStatus] = Field(default=[], description="May be repeated")
+    notebook: str | None = None
+    since: datetime | None = Field(default=None, description="Started then or later")
+    limit: int = Field(default=100, ge=1, le=1_000)
+
+
+class StepsQuery(RunQuery):
+    """Which steps are wanted."""
+
+    offset: int = Field(default=0, ge=0)
+    limit: int = Field(default=1_000, ge=1, le=10_000)
+
+
+class InboxQuery(Wire):
+    """Which approvals are wanted."""
+
+    assignee: str | None = Field(default=None, description="Those of this person and those of nobody in particular")
+    limit: int = Field(default=200, ge=1, le=1_000)
+
+
+class NoBody(Wire):
+    """Nothing."""
+
+
+class CancelRequest(Wire):
+    """Which execution is to end."""
+
+    run_id: str | None = None
+
+
+class TerminateRequest(CancelRequest):
+    """Which execution is to end, and why."""
+
+    reason: str = Field(default="", max_length=2_000, description="Stands in the history")
+
+
+class DecisionRequest(Wire):
+    """What a reviewer says."""
+
+    verdict: Verdict
+    run_id: str | None = None
+    content_hash: str | None = Field(
+        default=None, description="Of what the reviewer was shown; by default as it is now"
+    )
+    comment: str | None = Field(default=None, max_length=20_000)
+    form: dict[str, Any] | None = None
+    value: Any = None
+    edited: bool = Field(default=False, description="Whether `value` replaces the editable value")
+    reviewer: str | None = Field(default=None, description="May only be the user who asks")
+
+
+class StartRequest(Wire):
+    """What to start."""
+
+    arguments: dict[str, Any] = Field(default={}, description="By name")
+    digest: str | None = Field(default=None, description="Of a bundle; by default the newest that has the workflow")
+    id: str | None = Field(default=None, min_length=1, max_length=MAX_ID, description="The same id gives the same run")
+
+
+class RunsAnswer(Wire):
+    """Runs, the newest first."""
+
+    runs: list[Run]
+
+
+class RunAnswer(Wire):
+    """A run without its steps; values as bounded text."""
+
+    head: RunHead
+    approvals: list[ShownApproval]
+    steps: int
+
+
+class StepsAnswer(Wire):
+    """Steps in the order they were scheduled, without their values."""
+
+    steps: list[Step]
+    offset: int
+    total: int
+
+
+class InboxAnswer(Wire):
+    """The approvals that wait, the longest waiting first."""
+
+    approvals: list[ShownApproval]
+    reviewer: str = Field(description="Who decides here")
+
+
+class KnownWorkflow(Wire):
+    """A workflow of a bundle."""
+
+    workflow: BundledWorkflow
+    digest: str
+    package: str
+
+
+class WorkflowsAnswer(Wire):
+    """The workflows of the bundles on this machine, each of the newest bundle that has it, the newest first."""
+
+    workflows: list[KnownWorkflow]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request; on the loop thread.
+
+    Args:
+        hub: What reaches runs.
+        reviewer: The name under which its user acts.
+        path: The parameters in the path.
+        query: The parameters after it.
+        body: What was sent.
+        audit: Puts on record what was done, from the loop thread.
+    """
+
+    hub: Hub
+    reviewer: str
+    path: dict[str, str]
+    query: Any
+    body: Any
+    audit: Callable[[Callable[[Audit], None]], None]
+
+    async def access(self, *, start: bool = False) -> RunAccess:
+        """What runs are reached with; the embedded runtime is started where it is needed."""
+        return await self.hub.backend.reached(start=start)
+
+    async def reader(self, run_id: str | None, *, start: bool = False) -> RunReader:
+        """Reads the run of the path.
+
+        Raises:
+            RunNotFound: No run can have such an id.
+        """
+        wanted = self.path["id"]
+        if len(wanted) > MAX_ID or not is_text(wanted):
+            raise RunNotFound(f"no run has the id {one_line(wanted, 80)!r}: `GET api/runs` lists those there are")
+        if run_id is not None and (len(run_id) > MAX_ID or not is_text(run_id)):
+            raise RunNotFound(f"no execution has the run id {one_line(run_id, 80)!r}")
+        return RunReader(await self.access(start=start), wanted, run_id or "", pinned=bool(run_id))
+
+    async def snapshot(self) -> Snapshot:
+        """The run of the path with its steps."""
+        return await (await self.reader(self.query.run_id)).snapshot()
+
+
+async def get_status(call: Call) -> Wire:
+    """How the Temporal server and the worker hosts are; starts nothing."""
+    return (await connection_state(call.hub.backend)).model_copy(update={"reviewer": call.reviewer})
+
+
+async def start_runtime(call: Call) -> Wire:
+    """Starts the embedded runtime, or connects to the configured server, and waits until it is there."""
+    await call.access(start=True)
+    return await get_status(call)
+
+
+async def list_runs(call: Call) -> Wire:
+    """The runs that fit all that is given, the newest first."""
+    query: RunsQuery = call.query
+    wanted = Filter(
+        workflow=query.workflow, status=tuple(query.status) or None, since=query.since, notebook=query.notebook
+    )
+    if not all(is_text(text) for text in (query.workflow or "", query.notebook or "")):
+        raise UnknownTopic("a filter holds a character that no name has")
+    return RunsAnswer(runs=await fetch_runs(await call.access(), wanted, query.limit))
+
+
+async def get_run(call: Call) -> Wire:
+    """A run with its result or failure and its approvals."""
+    snapshot = await call.snapshot()
+    approvals = [shown_approval(step.approval) for step in snapshot.steps if step.approval]
+    return RunAnswer(head=head_of(snapshot, call.reviewer), approvals=approvals, steps=len(snapshot.steps))
+
+
+async def list_steps(call: Call) -> Wire:
+    """The steps of a run."""
+    steps = (await call.snapshot()).steps
+    offset, limit = call.query.offset, call.query.limit
+    shown = [step_details(step).step for step in steps[offset : offset + limit]]
+    return StepsAnswer(steps=shown, offset=offset, total=len(steps))
+
+
+async def get_step(call: Call) -> Wire:
+    """One step in full; its values as bounded text."""
+    wanted = call.path["step"]
+    for step in (await call.snapshot()).steps:
+        if step.id == wanted:
+            return step_details(step)
+    raise RunNotFound(f"run {one_line(call.path['id'], 80)} has no step {one_line(wanted, 80)!r}")
+
+
+async def get_inbox(call: Call) -> Wire:
+    """The approvals that wait for a decision."""
+    found = await fetch_inbox(await call.access(), assignee=call.query.assignee, limit=call.query.limit)
+    return InboxAnswer(approvals=[shown_approval(approval) for approval in found], reviewer=call.reviewer)
+
+
+async def decide(call: Call) -> Wire:
+    """Approves or rejects, under the name of the user who asks; the first decision counts."""
+    body: DecisionRequest = call.body
+    refuse_another(body.reviewer, call.reviewer)
+    reader = await call.reader(body.run_id, start=True)
+    wanted = call.path["approval"]
+    shown = next((known for known in await reader.approvals() if known.id == wanted), None)
+    if shown is not None and body.content_hash is not None:
+        shown = shown.model_copy(update={"content_hash": body.content_hash})
+    decided = await decisions.decide(
+        reader,
+        shown or wanted,
+        body.verdict,
+        reviewer=call.reviewer,
+        comment=body.comment,
+        form=body.form,
+        value=body.value if body.edited else None,
+        edited=body.edited,
+    )
+    call.hub.look_again()
+    call.audit(lambda audit: audit.decided(decided, body.verdict, call.reviewer, edited=body.edited))
+    return shown_approval(decided)
+
+
+async def cancel(call: Call) -> Wire:
+    """Asks a run to end itself, its open steps first."""
+    return await stopped(call, "cancel", lambda handle: handle.cancel())
+
+
+async def terminate(call: Call) -> Wire:
+    """Ends a run at once; its code gets no chance to clean up."""
+    reason = call.body.reason or None
+    return await stopped(call, "terminate", lambda handle: handle.terminate(reason=reason))
+
+
+async def stopped(call: Call, how: Literal["cancel", "terminate"], ask: Callable[[Any], Awaitable[None]]) -> Run:
+    """Ends a run one way or the other, and gives it as it then is."""
+    reader = await call.reader(call.body.run_id)
+    handle = RunHandle[Any](reader.access, reader.workflow_id, reader.run_id, pinned=reader.pinned)
+    await handle.asked(how, ask)
+    call.hub.look_again()
+    run = await handle.reader.run()
+    call.audit(lambda audit: audit.stopped(run.id, call.reviewer, how))
+    return run
+
+
+async def list_workflows(call: Call) -> Wire:
+    """The workflows that can be started here."""
+
+    def read() -> dict[str, KnownWorkflow]:
+        found: dict[str, KnownWorkflow] = {}
+        for each in bundled_workflows(call.hub.home.bundles):
+            known = KnownWorkflow(workflow=each.workflow, digest=each.manifest.digest, package=each.manifest.package)
+            found.setdefault(each.workflow.name, known)
+        return found
+
+    return WorkflowsAnswer(workflows=list((await asyncio.to_thread(read)).values()))
+
+
+async def start_run(call: Call) -> Wire:
+    """Starts a run by arguments, without a kernel; with an id, the same id again gives the same run."""
+    body: StartRequest = call.body
+    if body.id is not None and not is_text(body.id):
+        raise UnknownTopic("the id holds a character that no id has")
+    bundles = call.hub.home.bundles
+    found = await asyncio.to_thread(find_workflow, bundles, call.path["name"], body.digest or "")
+    access = await call.access(start=True)
+    wanted = Wanted(found=found, arguments=body.arguments, starter=call.reviewer, id=body.id)
+    handle = await start(access, call.hub.home, call.hub.backend.settings, wanted)
+    call.hub.look_again()
+    run = await handle.reader.run()
+    call.audit(lambda audit: audit.started(run, call.reviewer))
+    return run
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that can be asked.
+
+    Args:
+        method: Of HTTP.
+        path: Below `jupyter-workflows/`, with `{name}` for parameters.
+        right: What its user must have.
+        call: What is done; its docstring describes it.
+        answer: The type of the answer.
+        query: The type of the parameters.
+        body: The type of what is sent; None for `GET`.
+        status: Of a success.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    right: Right
+    call: Callable[[Call], Awaitable[Wire]]
+    answer: type[Wire]
+    query: type[Wire] = NoQuery
+    body: type[Wire] | None = None
+    status: int = 200
+
+
+OPERATIONS = (
+    Operation("GET", "api/status", SEE_STATUS, get_status, ConnectionState),
+    Operation("POST", "api/runtime/start", START_RUNTIME, start_runtime, ConnectionState, body=NoBody),
+    Operation("GET", "api/runs", SEE_RUNS, list_runs, RunsAnswer, RunsQuery),
+    Operation("GET", "api/runs/{id}", SEE_RUNS, get_run, RunAnswer, RunQuery),
+    Operation("GET", "api/runs/{id}/steps", SEE_RUNS, list_steps, StepsAnswer, StepsQuery),
+    Operation("GET", "api/runs/{id}/steps/{step}", SEE_RUNS, get_step, StepDetails, RunQuery),
+    Operation("POST", "api/runs/{id}/cancel", STOP_RUNS, cancel, Run, body=CancelRequest),
+    Operation("POST", "api/runs/{id}/terminate", STOP_RUNS, terminate, Run, body=TerminateRequest),
+    Operation("GET", "api/inbox", SEE_APPROVALS, get_inbox, InboxAnswer, InboxQuery),
+    Operation(
+        *("POST", "api/runs/{id}/approvals/{approval}/decision", DECIDE, decide, ShownApproval),
+        body=DecisionRequest,
+    ),
+    Operation("GET", "api/workflows", SEE_WORKFLOWS, list_workflows, WorkflowsAnswer),
+    Operation("POST", "api/workflows/{name}/runs", START_RUNS, start_run, Run, body=StartRequest, status=201),
+)

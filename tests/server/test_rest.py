@@ -1,0 +1,152 @@
+"""REST: a script starts, looks, decides and stops, without a kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.runs.handle import Run
+
+from ..conftest import eventually
+from .conftest import on_loop
+from .pages import Server, user
+
+
+def start(server: Server, id: str, contract: str = "C-7", **more: Any) -> dict[str, Any]:
+    """A run of `review` that was started."""
+    reply = server.post("api/workflows/review/runs", {"arguments": {"contract": contract}, "id": id, **more})
+    assert reply.status == 201, reply.body
+    return reply.json
+
+
+def waits(access: RunAccess, id: str) -> None:
+    """Waits until a run asks."""
+    on_loop(Run(access, id).until("approval"))
+
+
+def test_a_run_from_start_to_end(server: Server, access: RunAccess):
+    run = start(server, "rest-1")
+    assert (run["workflow"], run["starter"], run["status"]) == ("review", user(), "running")
+    waits(access, run["id"])
+    looked = server.get("api/runs/rest-1").json
+    assert "C-7" in looked["head"]["arguments"][0]
+    (shown,) = looked["approvals"]
+    approval = shown["approval"]
+    assert approval["editable"] == {"size": 3}
+    assert approval["id"] in {each["approval"]["id"] for each in inbox(server, "rest-1")}
+    decided = server.post(
+        f"api/runs/rest-1/approvals/{approval['id']}/decision",
+        {"verdict": "approve", "content_hash": approval["content_hash"], "value": {"size": 9}, "edited": True},
+    )
+    assert decided.status == 200
+    assert (decided.json["approval"]["by"], decided.json["approval"]["edits"][0]["after"]) == (user(), 9)
+    on_loop(Run(access, "rest-1").until("completed"))
+    steps = server.get("api/runs/rest-1/steps?limit=2").json
+    assert (steps["total"], [step["name"] for step in steps["steps"]]) == (3, ["measure", "human_approval"])
+    step = server.get("api/runs/rest-1/steps/measure-1").json
+    assert (step["input"]["text"], step["output"]["text"]) == ("C-7", "3")
+    assert server.get("api/runs/rest-1").json["head"]["run"]["status"] == "completed"
+
+
+def inbox(server: Server, id: str) -> list[dict[str, Any]]:
+    """The approvals of a run in the inbox, as soon as there are some."""
+
+    def found() -> list[dict[str, Any]]:
+        approvals = server.get("api/inbox").json["approvals"]
+        return [shown for shown in approvals if shown["approval"]["workflow_id"] == id]
+
+    assert eventually(found)
+    return found()
+
+
+def test_the_same_id_gives_the_same_run(server: Server):
+    first = start(server, "rest-same")
+    assert start(server, "rest-same", "another")["run_id"] == first["run_id"]
+    other = server.post("api/workflows/many/runs", {"arguments": {"count": 1}, "id": "rest-same"})
+    assert (other.status, other.json["error"]["code"]) == (409, "run-already-exists")
+    assert server.post("api/runs/rest-same/terminate", {"reason": "enough"}).status == 200
+    assert start(server, "rest-same")["run_id"] == first["run_id"]
+    assert server.get("api/runs/rest-same").json["head"]["reason"] == "enough"
+    again = server.post("api/runs/rest-same/terminate")
+    assert (again.status, again.json["error"]["code"]) == (409, "jupyter-workflows-error")
+
+
+def test_a_run_is_cancelled(server: Server, access: RunAccess):
+    start(server, "rest-cancel")
+    waits(access, "rest-cancel")
+    assert server.post("api/runs/rest-cancel/cancel").status == 200
+    assert on_loop(Run(access, "rest-cancel").until("cancelled")).run.status == "cancelled"
+
+
+def test_any_id_is_addressed_by_its_encoded_form(server: Server):
+    name = "monthly/2026 №7?#%"
+    run = start(server, name)
+    assert run["id"] == name
+    assert server.get(f"api/runs/{quote(name, safe='')}?run_id={run['run_id']}").json["head"]["run"]["id"] == name
+    assert server.post(f"api/runs/{quote(name, safe='')}/terminate").status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ({}, 422, "'contract'"),
+        ({"contract": 7}, 422, "argument contract"),
+        ({"contract": "C", "colour": "red"}, 422, "'colour'"),
+        ({"contract": "C", "urgent": "perhaps"}, 422, "argument urgent"),
+        (["C"], 400, "arguments"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(server: Server, arguments: Any, status: int, words: str):
+    reply = server.post("api/workflows/review/runs", {"arguments": arguments})
+    assert reply.status == status
+    assert words in reply.json["error"]["message"]
+
+
+def test_a_decision_in_another_name_or_on_other_content_is_refused(server: Server, access: RunAccess):
+    start(server, "rest-refused")
+    waits(access, "rest-refused")
+    (shown,) = server.get("api/runs/rest-refused").json["approvals"]
+    path = f"api/runs/rest-refused/approvals/{shown['approval']['id']}/decision"
+    another = server.post(path, {"verdict": "approve", "reviewer": "somebody else"})
+    assert (another.status, another.json["error"]["code"]) == (409, "approval-refused")
+    assert user() in another.json["error"]["message"]
+    changed = server.post(path, {"verdict": "approve", "content_hash": "0" * 64})
+    assert changed.status == 409
+    assert server.post(path, {"verdict": "reject", "reviewer": user()}).status == 200
+    twice = server.post(path, {"verdict": "approve"})
+    assert twice.status == 409
+    assert "decided already" in twice.json["error"]["message"]
+
+
+def test_runs_are_filtered(server: Server):
+    start(server, "rest-filter")
+    assert eventually(
+        lambda: "rest-filter" in [run["id"] for run in server.get("api/runs?workflow=review&limit=500").json["runs"]]
+    )
+    assert server.get("api/runs?workflow=none").json["runs"] == []
+    both = server.get("api/runs?status=running&status=failed&since=2000-01-01T00:00:00Z").json["runs"]
+    assert {run["status"] for run in both} <= {"running", "failed"}
+    assert server.get("api/runs?status=paused").status == 400
+    assert server.get("api/runs?limit=0").status == 400
+    assert server.post("api/runs/rest-filter/terminate").status == 200
+
+
+def test_workflows_are_listed_once_each(server: Server):
+    found = server.get("api/workflows").json["workflows"]
+    names = [known["workflow"]["name"] for known in found]
+    assert {"review", "many"} <= set(names)
+    assert len(names) == len(set(names))
+    digest = next(known["digest"] for known in found if known["workflow"]["name"] == "review")
+    run = start(server, "rest-digest", digest=digest)
+    assert run["bundle"] == digest[:16]
+    assert server.post("api/runs/rest-digest/terminate").status == 200
+
+
+def test_status_and_start_of_the_runtime(server: Server):
+    started = server.post("api/runtime/start")
+    assert started.status == 200
+    assert started.json["state"] == "connected"
+    assert server.get("api/status").json["address"] == started.json["address"]
