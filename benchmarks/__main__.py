@@ -8,11 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import engine, notebooks, recovery
+from benchmarks import engine, notebooks, recovery, tokens
 from benchmarks.measures import Measure, Plan, page
 
 ROOT = Path(__file__).parents[1]
-PARTS = {"engine": engine.measure, "notebooks": notebooks.measure, "recovery": recovery.measure}
+PARTS = {
+    "engine": engine.measure,
+    "notebooks": notebooks.measure,
+    "recovery": recovery.measure,
+    "tokens": tokens.measure,
+}
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 

@@ -32,7 +32,7 @@ class Measure:
         target: The bar, in words.
         values: What was measured, in `unit`.
         limit: The bar, in what `verdict_on` gives.
-        unit: `s`, `x`, `MB`, `kB`, `fps` or `/s`.
+        unit: `s`, `µs` (the values are seconds all the same), `x`, `MB`, `kB`, `fps`, `/s`, or empty for a count.
         against: The same done by the plain SDK, in the same unit; then the ratio of the medians counts.
         at_least: The ratio must be at least `limit`, not at most.
         share: How many of the values must keep the bar: half of them, which is the median, 0.95 or 0.99.
@@ -86,6 +86,8 @@ def shown(value: float, unit: str) -> str:
     """A value with its unit."""
     if unit == "s":
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    if unit == "µs":
+        return f"{value * 1e6:.1f} µs"
     if unit in ("x", "MB", "kB"):
         return f"{value:.2f} {unit}" if unit == "x" else f"{value:.1f} {unit}"
     return f"{value:.0f} {unit}" if unit == "fps" else f"{value:.0f}{unit}"

@@ -16,7 +16,7 @@ from .texts import Text, Texts
 # A viewer that comes a little late still sees the text that is over; its step's result tells it later.
 LINGER_SECONDS = 60.0
 # All ended texts of a process together.
-ENDED_CHARACTERS = 16_000_000
+ENDED_CHARACTERS = 4_000_000
 
 
 class Exchange:
