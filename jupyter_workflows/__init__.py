@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .authoring import (
     Activity,
     Approval,
+    Check,
+    Partial,
     PartialResults,
     RateLimit,
     RetryPolicy,
@@ -49,6 +51,8 @@ _LATE = {
 __all__ = [
     "Activity",
     "Approval",
+    "Check",
+    "Partial",
     "PartialResults",
     "RateLimit",
     "RetryPolicy",

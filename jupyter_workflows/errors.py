@@ -20,6 +20,8 @@
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ResultNotReady              a wait for a run was over before the run was
     ├── ModelCallFailed             a model could not be asked, or its answer was none
+    ├── CheckFailed                 an answer is doubtful, and neither repair nor a person settled it
+    ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
     └── PayloadError                a value could not be sent, stored or read back
 
 A message is one sentence: what happened, the value, and what to do about it.
@@ -33,7 +35,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from .schema import CellLocation, Diagnostic, Failure
+    from .schema import CellLocation, Diagnostic, Doubt, Failure
 
 
 class JupyterWorkflowsError(Exception):
@@ -199,3 +201,24 @@ class ModelCallFailed(JupyterWorkflowsError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status
+
+
+class CheckFailed(JupyterWorkflowsError):
+    """An answer is doubtful, and neither repair nor a person settled it.
+
+    Args:
+        message: Which step, what is doubtful, and what was tried.
+        doubts: What the validators found.
+        step: The id of the step that gave the answer.
+        by: Who rejected it, if a person did.
+    """
+
+    def __init__(self, message: str, *, doubts: Sequence[Doubt] = (), step: str = "", by: str | None = None) -> None:
+        super().__init__(message)
+        self.doubts = list(doubts)
+        self.step = step
+        self.by = by
+
+
+class BudgetSpent(JupyterWorkflowsError):
+    """Inside a workflow: the budget is spent, and nobody allowed more."""

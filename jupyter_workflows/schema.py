@@ -106,6 +106,8 @@ class Step(Wire):
     summary: str | None = None
     location: CellLocation | None = Field(default=None, description="Where the step's function is defined")
     approval: Approval | None = None
+    checked: Checked | None = Field(default=None, description="What became of its answer, where that was doubtful")
+    usage: Usage | None = Field(default=None, description="What its model calls took")
     child_run: str | None = Field(default=None, description="Workflow id of the child run")
 
     @property
@@ -158,6 +160,30 @@ class Token(Wire):
     offset: int = Field(description="Characters (code points) of the attempt's text before this piece")
     text: str
     done: bool = Field(default=False, description="Whether the attempt is over")
+
+
+class Doubt(Wire):
+    """One thing that a validator found wrong, or may be wrong, in an answer."""
+
+    field: str = Field(default="", description="What of the answer, such as `items.2.price`; empty for all of it")
+    reason: str
+    by: str = Field(default="", description="The validator that says so")
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+class Checked(Wire):
+    """What became of a doubtful answer of a step."""
+
+    step: str
+    doubts: list[Doubt]
+    outcome: Literal["repeated", "accepted", "approved", "rejected", "failed"] = Field(
+        description="Asked again, taken as partial, let through or refused by a person, or nothing helped"
+    )
+    approval: str | None = Field(default=None, description="Id of the approval that settled it")
+    by: str | None = None
+    edits: list[Edit] = []
 
 
 class Decision(Wire):

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Unpack
 
-import temporalio.workflow
-
-from ..authoring.definitions import Activity, ActivityOptions, shortened
-from ..authoring.policies import RetryPolicy
-from ..authoring.state import run_state
-from ..authoring.steps import location_in_bundle, run_activity
+from ..authoring.checks import check_of
+from ..authoring.definitions import shortened
+from ..authoring.settling import settled
 from ..errors import AuthoringError
-from .activities import CHAT, EMBED, MARGIN, OCR, made
+from .activities import CHAT, EMBED, OCR
 from .answers import ChatAnswer, Document, Embeddings
-from .options import CallOptions, ChatOptions, Manner, Prompt, chat_request, checked, manner_of
-from .requests import EmbedRequest, OcrRequest, Request
-
-# A busy server is waited for, half a minute in all; what it asks for with Retry-After is kept besides.
-RETRY = RetryPolicy(max_attempts=6, initial_interval=timedelta(seconds=1), max_interval=timedelta(minutes=1))
+from .options import CallOptions, ChatOptions, Prompt, chat_request, checked, manner_of
+from .requests import EmbedRequest, OcrRequest
+from .steps import perform
+from .trials import ChatTrial
 
 
 async def chat(
@@ -33,6 +28,7 @@ async def chat(
     max_tokens: int | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
     tool_choice: Any = None,
+    check: Any = None,
     **options: Unpack[ChatOptions],
 ) -> ChatAnswer:
     """An answer of a model: a durable step in a workflow, a plain call in an activity or a cell.
@@ -49,12 +45,15 @@ async def chat(
         max_tokens: How long the answer may be.
         tools: What the model may want called: JSON schemas as the server takes them.
         tool_choice: Whether it must: `"auto"`, `"any"`, `"none"`.
+        check: Who judges the text, and what happens to a doubtful one: see `Check`. Where it may be accepted, a
+            `Partial` of the text is given instead.
         options: `top_p`, `stop`, `seed`, `response_format` (`"json"` for any JSON); `timeout` of an attempt (10
             minutes), `first_token_timeout` (2 minutes), `silence_timeout` between tokens (30 seconds); `retry` (6
             attempts, within the server's Retry-After), `rate_limit` over all runs, `summary` for the timeline.
 
     Raises:
         ModelCallFailed: The call failed; in a workflow after all attempts, as a `StepFailed`.
+        CheckFailed: The answer is doubtful, and nothing settled that.
         AuthoringError: An argument makes no sense.
     """
     request = chat_request(
@@ -69,7 +68,10 @@ async def chat(
         tools=[dict(tool) for tool in tools],
         tool_choice=tool_choice,
     )
-    return await perform(CHAT, request, manner_of(options, request, str(request.messages[-1].content)))
+    manner = manner_of(options, request, str(request.messages[-1].content))
+    if check is None:
+        return await perform(CHAT, request, manner)
+    return await settled(ChatTrial(request, manner), check_of(check))
 
 
 async def embed(
@@ -132,21 +134,3 @@ async def ocr(
     request = OcrRequest(document=given, pages=indexes, model=model, server=server, **fields)
     shown = f"{len(given):,} bytes" if isinstance(given, bytes) else given
     return await perform(OCR, request, manner_of(options, request, shown))
-
-
-async def perform(definition: Activity[Any, Any], request: Request, manner: Manner) -> Any:
-    """Makes a call: as a step in a workflow, here and now anywhere else."""
-    if not temporalio.workflow.in_workflow():
-        return await made(request)
-    state = run_state()
-    options = ActivityOptions(
-        retry=manner.retry or state.retry or RETRY,
-        timeout=request.timeout + MARGIN,
-        rate_limit=manner.rate_limit,
-        summary=manner.summary,
-    )
-    step = Activity[Any, Any](definition.fn, name=definition.name, options=options)
-    if state.workflow is not None:
-        # The step belongs to the cell of the workflow that awaits it.
-        step.location = state.workflow.location or location_in_bundle(state.workflow.name)
-    return await run_activity(step, (request,), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .approval import Approval, human_approval
+from .checks import Check, Partial
 from .definitions import Activity, Workflow, activity, workflow
 from .mapping import PartialResults, parallel_map
 from .messages import heartbeat, last_heartbeat, set_query_value, wait_for_signal
@@ -12,6 +13,8 @@ from .steps import continue_as_new, history_is_long, sleep
 __all__ = [
     "Activity",
     "Approval",
+    "Check",
+    "Partial",
     "PartialResults",
     "RateLimit",
     "RetryPolicy",

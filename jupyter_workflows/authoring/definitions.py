@@ -15,6 +15,7 @@ import temporalio.workflow
 
 from ..errors import AuthoringError
 from ..schema import CellLocation
+from .checks import DOUBTS, Check, check_of
 from .launch import current_launcher
 from .policies import RateLimit, RetryPolicy, meant, positive
 
@@ -33,6 +34,7 @@ class ActivityOptions:
     heartbeat_timeout: timedelta | None = None
     rate_limit: RateLimit | None = None
     summary: str | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +330,7 @@ def activity(
     heartbeat_timeout: timedelta | None = None,
     rate_limit: RateLimit | None = None,
     summary: str | None = None,
+    check: Any = None,
 ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
 def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
     """Makes a function a durable step where a workflow awaits it; anywhere else it stays itself.
@@ -343,6 +346,7 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
             seconds. Signs of life are sent by themselves.
         rate_limit: How often it may be called over all runs.
         summary: A short text shown beside the name.
+        check: Who judges its result in a workflow: a `Check`, or a function of the result; see `Check`.
 
     Raises:
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no function.
@@ -352,10 +356,13 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
     check_options("activity", options, ("name", *(field.name for field in dataclasses.fields(ActivityOptions))))
     check_policies("activity", options)
     name = options.pop("name", None)
+    if options.get("check") is not None:
+        options["check"] = check_of(options["check"])
     settings = ActivityOptions(**options)
 
     def decorate(target: Callable[..., Any]) -> Activity[..., Any]:
         check_function("activity", target)
+        check_repair(target, settings.check)
         return Activity(target, name=name, options=settings)
 
     return decorate(fn) if fn is not None else decorate
@@ -450,6 +457,20 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
         value = options.get(option)
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise AuthoringError(f"@{kind}({option}={value!r}) takes a text that is not empty", code="JW419")
+
+
+def check_repair(target: Callable[..., Any], check: Check | None) -> None:
+    """Refuses to repair what can't be told what is wrong.
+
+    Raises:
+        AuthoringError: The function has no parameter for the doubts.
+    """
+    if check is not None and check.on_doubt == "repair" and DOUBTS not in inspect.signature(target).parameters:
+        raise AuthoringError(
+            f"{target.__name__} can't be told what is wrong with its result: give it a parameter `{DOUBTS}=()`, or "
+            'take on_doubt="ask", "accept" or "fail"',
+            code="JW456",
+        )
 
 
 def described(value: Any) -> str:

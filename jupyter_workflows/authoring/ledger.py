@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from temporalio.api.common.v1 import Payload
+
 from ..schema import Usage
 from .policies import RateLimit
 
@@ -28,6 +30,14 @@ class Ledger:
     def enter(self, usage: Usage) -> None:
         """Takes in what one more call took."""
         self.usage += usage
+
+
+def usage_in(payload: Payload) -> Usage | None:
+    """What the model calls of a step took, as its result's payload says; None where there were none."""
+    try:
+        return Usage.model_validate_json(payload.metadata[USAGE_KEY])
+    except (KeyError, ValueError):
+        return None
 
 
 ledger: ContextVar[Ledger | None] = ContextVar("ledger", default=None)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import temporalio.common
 import temporalio.workflow
 
+from ..schema import Usage
+
 if TYPE_CHECKING:
     from temporalio.workflow import EventGroup
 
@@ -30,6 +32,7 @@ class RunState:
     decided_by: dict[str, str] = field(default_factory=dict[str, str])
     signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])
+    usage: Usage = field(default_factory=Usage)
     event_groups: dict[str, EventGroup] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
 
     def next_id(self, name: str) -> str:

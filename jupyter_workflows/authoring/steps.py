@@ -16,6 +16,7 @@ from .. import errors
 from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
+from .ledger import usage_in
 from .messages import in_workflow_only
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .state import RunState, child_search_attributes, run_state
@@ -58,22 +59,36 @@ def location_in_bundle(workflow: str) -> CellLocation | None:
 
 
 async def run_activity(activity: Activity[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Runs an activity as a durable step and gives its result.
+    """Runs an activity as a durable step and gives its result, checked where that is asked for.
 
     Raises:
         StepFailed: It failed for good; also an instance of the original exception's type where known.
+        CheckFailed: Its result is doubtful, and nothing settled that.
         TypeError: The arguments do not fit.
     """
     positional = activity.positional(args, kwargs)
+    if activity.options.check is None:
+        return await executed(activity, positional, run_state().next_id(activity.name))
+    from .settling import settled
+    from .trials import ActivityTrial
+
+    return await settled(ActivityTrial(activity, positional), activity.options.check)
+
+
+async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step: str) -> Any:
+    """Runs an activity as the step of a given id; what its model calls took is added to the run's usage.
+
+    Raises:
+        StepFailed: It failed for good; also an instance of the original exception's type where known.
+    """
     state = run_state()
-    step = state.next_id(activity.name)
     options = activity.options
     limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
     try:
-        return await temporalio.workflow.execute_activity(
+        raw: temporalio.common.RawValue = await temporalio.workflow.execute_activity(
             activity.name,
             args=positional,
-            result_type=activity.result_type,
+            result_type=temporalio.common.RawValue,
             activity_id=step,
             start_to_close_timeout=limit + RATE_LIMIT_WAIT if options.rate_limit else limit,
             heartbeat_timeout=options.heartbeat_timeout or DEFAULT_HEARTBEAT_TIMEOUT,
@@ -83,6 +98,10 @@ async def run_activity(activity: Activity[Any, Any], args: tuple[Any, ...], kwar
         )
     except temporalio.exceptions.ActivityError as error:
         raise_step_failed(error, step)
+    usage = usage_in(raw.payload)
+    if usage is not None:
+        state.usage += usage
+    return temporalio.workflow.payload_converter().from_payload(raw.payload, activity.result_type)
 
 
 async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -18,6 +18,8 @@ OWN_COROUTINES = """
     human_approval sleep wait_for_signal parallel_map ai.chat ai.parse ai.embed ai.ocr
 """
 COROUTINES = frozenset(["asyncio.sleep", *(f"{PACKAGE}.{name}" for name in OWN_COROUTINES.split())])
+# Functions that are given validators: what is a step among them is awaited for each answer.
+CHECKERS = frozenset(f"{PACKAGE}.{name}" for name in ("Check", "ai.Check", "ai.chat", "ai.parse"))
 SAME_DEPTH = frozenset(
     f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "filter", "dict")
 )
@@ -321,6 +323,8 @@ class Flow:
         short = full.rpartition(".")[2]
         if full == f"{PACKAGE}.parallel_map":
             self.mapped_values(node, values)
+        elif full in CHECKERS:
+            self.validators(values)
         elif full not in COROUTINES:
             self.wait_for(values)
         if full in CONSUMERS:
@@ -338,6 +342,12 @@ class Flow:
                 self.mark(self.site_of_value(carried.what))
             else:
                 self.through.append((carried.what.node, carried.what.called))
+
+    def validators(self, values: Values) -> None:
+        """Functions that judge an answer: those that are steps are awaited."""
+        for carried in values:
+            if isinstance(carried.what, FunctionValue) and carried.what.called.kind != "sync":
+                self.mark(self.site_of_value(carried.what))
 
     def site_of_value(self, value: FunctionValue) -> Site:
         """A function handed to something that calls and awaits it, as a call."""
@@ -371,7 +381,9 @@ class Flow:
         """A call of a variable, a nested function, or a library's function."""
         functions = [] if full else [c.what for c in self.value(node.func) if isinstance(c.what, FunctionValue)]
         given = self.union(arguments_of(node))
-        if not (full or "").startswith("builtins."):
+        if full in CHECKERS:
+            self.validators(given)
+        elif not (full or "").startswith("builtins."):
             self.hand_over(given, to_step=False)
         if not functions:
             return NOTHING

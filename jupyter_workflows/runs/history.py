@@ -20,10 +20,11 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from ..schema import Manifest, RunStatus, Step, StepStatus, Token
 from .failures import payloads_of
-from .steps import Draft, build_step, cell_places, text_of, time_of, written_by
+from .steps import Draft, build_step, cell_places, read_checked, text_of, time_of, written_by
 from .values import Decode, plain
 
 APPROVAL_MEMO = "approval:"
+CHECKED_MEMO = "checked"
 # Ways Temporal and its contributed packages talk to a workflow; none of them is the user's signal.
 INTERNAL_SIGNAL = "__temporal"
 
@@ -70,6 +71,7 @@ class Reduction:
         self.approvals: dict[str, Draft] = {}
         self.counts: Counter[str] = Counter()
         self.outdated: list[Payload] = []
+        self.checks: list[Payload] = []
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -110,10 +112,12 @@ class Reduction:
         for draft in self.drafts:
             if draft.built is None:
                 yield from draft.payloads()
+        yield from self.checks
 
     def steps(self, decode: Decode = plain, manifest: Manifest | None = None) -> list[Step]:
         """The steps so far, in the order in which they were scheduled."""
         places = cell_places(manifest)
+        self.take_checks(decode)
         for draft in self.drafts:
             if draft.built is None and self.shown(draft, decode):
                 draft.built = build_step(draft, decode, places)
@@ -123,6 +127,16 @@ class Reduction:
         """The ends of the texts that open activities write."""
         tokens = [written_by(draft, decode) for draft in self.open_activities() if draft.pending is not None]
         return [token for token in tokens if token is not None]
+
+    def take_checks(self, decode: Decode) -> None:
+        """Gives the steps what became of their doubtful answers."""
+        by_id = {draft.id: draft for draft in self.drafts} if self.checks else {}
+        for payload in self.checks:
+            checked = read_checked(decode(payload))
+            draft = by_id.get(checked.step) if checked else None
+            if draft is not None:
+                draft.checked, draft.built = checked, None
+        self.checks.clear()
 
     def shown(self, draft: Draft, decode: Decode) -> bool:
         """Whether a step is one of the user's; a timer that only bounds an approval is not."""
@@ -319,6 +333,8 @@ def _memo_changed(reduction: Reduction, event: HistoryEvent) -> None:
     for key, payload in fields.items():
         if key.startswith(APPROVAL_MEMO):
             _approval_changed(reduction, event, key.removeprefix(APPROVAL_MEMO), payload)
+        elif key == CHECKED_MEMO:
+            reduction.checks.append(payload)
 
 
 def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payload: Payload) -> None:

@@ -14,7 +14,20 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from ..schema import Approval, Attempt, CellLocation, Failure, Manifest, Step, StepKind, StepStatus, Token
+from ..authoring.ledger import usage_in
+from ..schema import (
+    Approval,
+    Attempt,
+    CellLocation,
+    Checked,
+    Failure,
+    Manifest,
+    Step,
+    StepKind,
+    StepStatus,
+    Token,
+    Usage,
+)
 from ..tokens.checkpoint import apart, token_of
 from .failures import payloads_of, read_failure
 from .values import Decode
@@ -52,6 +65,7 @@ class Draft:
     last_failure: FailureProto | None = None
     child_run: str | None = None
     approval: Payload | None = None
+    checked: Checked | None = None
     pending: PendingActivityInfo | None = None
     attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
     built: Step | None = None
@@ -101,15 +115,40 @@ def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation]) ->
         "summary": text_of(draft.summary, decode),
         "location": location,
         "child_run": draft.child_run,
+        "checked": draft.checked,
+        "usage": None,
     }
     if draft.kind == "activity":
         known |= activity_fields(draft, decode)
+        known["usage"] = usage_of(draft.results, known["output"])
     elif draft.kind == "approval":
         known |= approval_fields(draft, decode, location)
     elif draft.failure is not None:
         known["failure"] = read_failure(draft.failure, decode).model_copy(update={"step": draft.id})
     # Every field was made here: validating them again would be half the cost of a long history.
     return Step.model_construct(None, **{"attempts": [], "failure": None, "heartbeat": None, "approval": None} | known)
+
+
+def usage_of(results: Sequence[Payload], output: Any) -> Usage | None:
+    """What the model calls of a step took: said beside its result, or by the result of a model call itself.
+
+    The latter counts where payloads are encrypted, or kept outside of history and fetched.
+    """
+    usage = usage_in(results[0]) if results else None
+    if usage is None and isinstance(output, dict) and {"model", "usage"} <= output.keys():
+        try:
+            usage = Usage.model_validate(cast("dict[str, Any]", output)["usage"])
+        except ValidationError:
+            return None
+    return usage
+
+
+def read_checked(value: object) -> Checked | None:
+    """What became of a doubtful answer, from a run's memo; None for what is no such record."""
+    try:
+        return Checked.model_validate(value)
+    except ValidationError:
+        return None
 
 
 def text_of(payload: Payload | None, decode: Decode) -> str | None:
