@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -35,6 +36,7 @@ MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
 
 _thread: LoopThread | None = None
 _clients: dict[Server, Mistral] = {}
+_local_turn = asyncio.Lock()
 
 
 async def ask(request: Request) -> Any:
@@ -56,12 +58,13 @@ async def ask(request: Request) -> Any:
 
 def loop_of_calls() -> LoopThread:
     """The loop all model calls of this process run on."""
-    global _thread
+    global _thread, _local_turn
     if _thread is None or not _thread.is_usable:
         from ..connection.loop_thread import LoopThread
 
         _thread = LoopThread()
         _clients.clear()
+        _local_turn = asyncio.Lock()
     return _thread
 
 
@@ -70,8 +73,10 @@ async def answered(request: R, purpose: Purpose, call: Callable[[Mistral, Server
     server = await located(server_for(request.server))
     model = server.model(request.model, purpose)
     try:
-        async with asyncio.timeout(request.timeout.total_seconds()):
-            return await call(await client_of(server), server, model, request)
+        # The local model answers one call after the other; waiting for its turn is no fault of a call.
+        async with _local_turn if server.is_local else contextlib.nullcontext():
+            async with asyncio.timeout(request.timeout.total_seconds()):
+                return await call(await client_of(server), server, model, request)
     except ModelCallFailed:
         raise
     except TimeoutError:
@@ -127,7 +132,7 @@ def new_client(server: Server) -> Mistral:
     return Mistral(
         api_key=server.key,
         server_url=server.url,
-        async_client=http_client(trusted=server.trusted, keyed=bool(server.key)),
+        async_client=http_client(server),
         retry_config=never,
         debug_logger=Silent(),
     )

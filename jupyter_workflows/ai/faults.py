@@ -51,15 +51,15 @@ def failure_of(error: Exception, server: Server, model: str) -> ModelCallFailed:
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and status != 200:
         return of_status(status, error, who, server)
-    if isinstance(status, int):
+    if isinstance(status, int) and type(error).__name__ != "ResponseValidationError":
         return of_wrong_body(error, who, server)
     module = type(error).__module__
     if module.startswith(("httpx", "httpcore")) or isinstance(error, OSError):
         return of_connection(error, who, server)
     if isinstance(error, JupyterWorkflowsError):
         return ModelCallFailed(str(error), kind="bad_request")
-    if isinstance(error, (ValueError, KeyError, AttributeError)):
-        # UnicodeDecodeError, JSON and validation errors: what came is no answer.
+    if isinstance(error, (ValueError, KeyError, AttributeError, RecursionError)) or status == 200:
+        # UnicodeDecodeError, JSON and validation errors, brackets without end: what came is no answer.
         return ModelCallFailed(
             f"{who} sent what is no answer ({said(type(error).__name__ + ': ' + first_line(error), server)}): the "
             "server, or a proxy before it, is broken",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import ModelCallFailed
 from ..schema import Usage
+from .servers import LOCAL_MODEL
 
 PRICES = "JUPYTER_WORKFLOWS_MODEL_PRICES"
 
@@ -41,7 +42,7 @@ def priced(usage: Usage, *models: str) -> Usage:
         usage: What a call took.
         models: The names of the model: as asked for, as answered. The local one costs nothing.
     """
-    price = price_of(price_table(), models)
+    price = Price() if LOCAL_MODEL in models else price_of(price_table(), models)
     if price is None:
         return usage.model_copy(update={"cost": None, "unpriced_calls": usage.calls})
     return usage.model_copy(update={"cost": price.of(usage)})

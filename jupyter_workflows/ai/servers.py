@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ..errors import ModelCallFailed
 
@@ -92,7 +93,7 @@ def server_for(wanted: str | None, environment: Mapping[str, str] | None = None)
     name = wanted or settings.get(DEFAULT_SERVER) or default_name(settings)
     if "://" in name:
         # An address that the settings name is trusted; one in workflow code is not, and gets no key.
-        return Server(name, name, trusted=wanted is None)
+        return Server(shown(name), name.rstrip("/").removesuffix("/v1"), trusted=wanted is None)
     if name == "local":
         return local_server()
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,40}", name):
@@ -102,6 +103,16 @@ def server_for(wanted: str | None, environment: Mapping[str, str] | None = None)
             kind="no_server",
         )
     return named_server(name, settings)
+
+
+def shown(url: str) -> str:
+    """A URL as messages call it: its host, without what may be secret in it."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "by URL"
+    return f"{parts.hostname or ''}{port}"[:100] or "by URL"
 
 
 def default_name(settings: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx2 as httpx
 
 from .addresses import checked_address
 from .events import Events
+from .servers import Server
 
 CONNECT_SECONDS = 10.0
 # How long no byte may come or go at all; silence between tokens is watched more closely by the caller.
@@ -60,6 +62,35 @@ class Guarded(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
+class Client(httpx.AsyncClient):
+    """An HTTP client that says in OpenAI's words what the official client says in Mistral's.
+
+    Args:
+        translated: Whether the server is not Mistral's: then usage is asked for, and a seed is called `seed`.
+        options: What `httpx.AsyncClient` takes.
+    """
+
+    def __init__(self, *, translated: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.translated = translated
+
+    def build_request(self, method: str, url: Any, *, content: Any = None, **options: Any) -> httpx.Request:
+        """A request with its body in the server's words."""
+        if self.translated and content:
+            content = translated(content)
+        return super().build_request(method, url, content=content, **options)
+
+
+def translated(content: str | bytes) -> bytes:
+    """The body of a request as OpenAI's protocol has it."""
+    body: dict[str, Any] = json.loads(content)
+    if body.get("stream"):
+        body["stream_options"] = {"include_usage": True}
+    if "random_seed" in body:
+        body["seed"] = body.pop("random_seed")
+    return json.dumps(body).encode()
+
+
 async def bound(response: httpx.Response) -> None:
     """Puts limits on the body of a response."""
     kind = response.headers.get("content-type", "")
@@ -73,20 +104,19 @@ async def without_key(request: httpx.Request) -> None:
     request.headers.pop("authorization", None)
 
 
-def http_client(*, trusted: bool, keyed: bool) -> httpx.AsyncClient:
+def http_client(server: Server) -> httpx.AsyncClient:
     """The HTTP client for one server.
 
-    Args:
-        trusted: Whether the worker's settings name the server; proxies of the environment hold for it. Any other
-            is reached directly, at a checked address.
-        keyed: Whether a key is sent.
+    Proxies of the environment hold for one that the worker's settings name. Any other is reached directly, at a
+    checked address, and the local one directly too.
     """
-    return httpx.AsyncClient(
-        transport=None if trusted else Guarded(),
-        trust_env=trusted,
+    return Client(
+        translated=server.name != "mistral",
+        transport=None if server.trusted else Guarded(),
+        trust_env=server.trusted and not server.is_local,
         follow_redirects=False,
         timeout=httpx.Timeout(QUIET_SECONDS, connect=CONNECT_SECONDS, pool=QUIET_SECONDS),
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
-        event_hooks={"request": [] if keyed else [without_key], "response": [bound]},
+        event_hooks={"request": [] if server.key else [without_key], "response": [bound]},
         headers={"accept-encoding": "identity"},
     )

@@ -26,6 +26,7 @@ FaultKind = Literal[
     "cut_utf8",
     "never_ending",
     "empty",
+    "raw",
 ]
 
 
@@ -55,6 +56,7 @@ class Fault:
     | `cut_utf8` | a character cut in half |
     | `never_ending` | tokens without end |
     | `empty` | a whole answer with nothing in it |
+    | `raw` | exactly the bytes of `data`, as a stream |
 
     Args:
         kind: Which one.
@@ -64,6 +66,7 @@ class Fault:
         after_tokens: How many tokens come before it.
         location: Where `redirect` leads.
         body: The body of `status` and `error_body`.
+        data: What `raw` sends.
     """
 
     kind: FaultKind
@@ -73,3 +76,4 @@ class Fault:
     after_tokens: int = 2
     location: str = "http://169.254.169.254/latest/meta-data/"
     body: str = '{"object": "error", "message": "scripted", "type": "scripted", "code": "1000"}'
+    data: bytes = b""

@@ -256,6 +256,15 @@ async def empty(connection: Connection, call: Call, fault: Fault, reply: Reply) 
     await answer_chat(connection, call, Reply(""), None)
 
 
+async def raw(connection: Connection, call: Call, fault: Fault, reply: Reply) -> None:
+    """Bytes as they were given."""
+    del call, reply
+    await connection.begin_stream()
+    if fault.data:
+        await connection.chunk(fault.data)
+    await connection.end_stream()
+
+
 FAILURES: dict[str, Callable[[Connection, Call, Fault], Awaitable[bool]]] = {
     "rate_limited": with_status,
     "server_error": with_status,
@@ -268,6 +277,6 @@ STREAMED: dict[str, Callable[[Connection, Call, Fault, Reply], Awaitable[None]]]
     function.__name__: function
     for function in (
         slow_first_token, stall, slow_tokens, cut_stream, reset, garbage, wrong_json, cut_json, duplicate_chunks,
-        long_line, no_blank_line, cut_utf8, never_ending, empty,
+        long_line, no_blank_line, cut_utf8, never_ending, empty, raw,
     )
 }  # fmt: skip

@@ -96,7 +96,7 @@ async def test_a_doubtful_answer_may_be_taken_as_partial(models: ModelServer) ->
         (lambda text: "too short", ["too short"]),
         (lambda text: ["one", ai.Doubt(field="a", reason="two")], ["one", "a: two"]),
         (lambda text: {"b": "three"}, ["b: three"]),
-        (lambda text: int(text), ["invalid literal for int() with base 10: 'hello'"]),
+        (int, ["invalid literal for int() with base 10: 'hello'"]),
     ],
 )
 async def test_a_validator_says_its_verdict_in_many_ways(
@@ -165,9 +165,7 @@ async def test_a_person_edits_a_doubtful_answer_and_it_is_on_record(engine: Engi
     assert [(edit.path, edit.before, edit.after) for edit in step.checked.edits] == [("/total", -1.0, 12)]
 
 
-async def test_what_a_person_made_of_text_that_was_no_json_is_checked_too(
-    engine: Engine, models: ModelServer
-) -> None:
+async def test_what_a_person_made_of_text_that_was_no_json_is_checked_too(engine: Engine, models: ModelServer) -> None:
     models.reply("no idea")
     await engine.serve(
         HEAD + "@workflow\nasync def read() -> float:\n"
@@ -222,8 +220,7 @@ async def test_an_activity_may_be_a_validator(engine: Engine, models: ModelServe
     models.reply("first")
     models.reply("second")
     await engine.serve(
-        HEAD + "@workflow\nasync def talk() -> str:\n"
-        "    return (await ai.chat('Go', check=Check(known))).text",
+        HEAD + "@workflow\nasync def talk() -> str:\n    return (await ai.chat('Go', check=Check(known))).text",
         "@activity\ndef known(text: str) -> str | None:\n    return None if text == 'second' else 'not known'\n",
     )
     handle = await engine.start("talk")
