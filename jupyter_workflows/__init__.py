@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .authoring import (
     Activity,
     Approval,
+    Budget,
     Check,
     Partial,
     PartialResults,
@@ -51,6 +52,7 @@ _LATE = {
 __all__ = [
     "Activity",
     "Approval",
+    "Budget",
     "Check",
     "Partial",
     "PartialResults",

@@ -6,6 +6,8 @@ import importlib
 import re
 from pathlib import Path
 
+import pytest
+
 import jupyter_workflows
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
@@ -14,6 +16,13 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 def test_exported_names_are_those_of_the_reference():
     listed = re.findall(r"^### `(\w+)`", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(jupyter_workflows.__all__)
+
+
+@pytest.mark.parametrize("module", ["ai", "testing"])
+def test_exported_names_of_a_part_are_those_of_its_reference(module: str):
+    page = REFERENCE.with_name("models.md").read_text(encoding="utf-8")
+    listed = re.findall(rf"^### `{module}\.(\w+)`", page, re.MULTILINE)
+    assert sorted(listed) == sorted(importlib.import_module(f"jupyter_workflows.{module}").__all__)
 
 
 def test_every_exported_name_exists():

@@ -6,16 +6,18 @@ this process ends too. Its first line of output is its address. Nothing of the p
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+from typing import Any
 
 CONTEXT_TOKENS = 8192
 
 
 def main(model: str, name: str) -> None:
     """Serves a model under a name until standard input closes."""
-    import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
+    xllamacpp: Any = importlib.import_module("xllamacpp")
 
     key = sys.stdin.readline().strip()
     # The library writes to standard output; its first line there is ours.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+# Workflow code imports them when it needs them; by then its sandbox must know them.
+from . import settling as _settling  # noqa: F401
+from . import spending as _spending  # noqa: F401
+from . import trials as _trials  # noqa: F401
 from .approval import Approval, human_approval
+from .budget import Budget
 from .checks import Check, Partial
 from .definitions import Activity, Workflow, activity, workflow
 from .mapping import PartialResults, parallel_map
@@ -13,6 +18,7 @@ from .steps import continue_as_new, history_is_long, sleep
 __all__ = [
     "Activity",
     "Approval",
+    "Budget",
     "Check",
     "Partial",
     "PartialResults",

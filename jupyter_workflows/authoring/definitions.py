@@ -15,6 +15,7 @@ import temporalio.workflow
 
 from ..errors import AuthoringError
 from ..schema import CellLocation
+from .budget import Budget
 from .checks import DOUBTS, Check, check_of
 from .launch import current_launcher
 from .policies import RateLimit, RetryPolicy, meant, positive
@@ -205,8 +206,10 @@ class Workflow(Definition[P, R]):
         description: str | None = None,
         retry: RetryPolicy | None = None,
         timeout: timedelta | None = None,
+        budget: Budget | None = None,
     ) -> None:
         super().__init__(fn, name=name)
+        self.budget = budget
         self.description = description or (inspect.getdoc(fn) or "").partition("\n\n")[0] or None
         self.retry = retry
         self.timeout = timeout
@@ -274,7 +277,14 @@ class Workflow(Definition[P, R]):
             if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 200):
                 text = f"options({name}={shortened(value)}) takes a text of 1 to 200 characters"
                 raise AuthoringError(text, code="JW414")
-        copy = Workflow(self.fn, name=self.name, description=self.description, retry=self.retry, timeout=self.timeout)
+        copy = Workflow(
+            self.fn,
+            name=self.name,
+            description=self.description,
+            retry=self.retry,
+            timeout=self.timeout,
+            budget=self.budget,
+        )
         copy.location = self.location
         copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture), queue=queue)
         return copy
@@ -377,6 +387,7 @@ def workflow(
     description: str | None = None,
     retry: RetryPolicy | None = None,
     timeout: timedelta | None = None,
+    budget: Budget | None = None,
 ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
 def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
     """Makes an `async def` a workflow: what it awaits is a durable step.
@@ -387,13 +398,14 @@ def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
         description: What it does, in a sentence; by default the docstring's first paragraph.
         retry: The retry policy of its steps; a step's own wins.
         timeout: Bounds the whole run, waits for people included; by default there is no bound.
+        budget: What its model calls may take before a person is asked.
 
     Raises:
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no `async def`.
     """
     if fn is not None and not callable(fn):
         raise AuthoringError(bare_option("workflow", fn), code="JW415")
-    check_options("workflow", options, ("name", "description", "retry", "timeout"))
+    check_options("workflow", options, ("name", "description", "retry", "timeout", "budget"))
     check_policies("workflow", options)
 
     def decorate(target: Callable[..., Any]) -> Workflow[..., Any]:
@@ -446,6 +458,7 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
     for option, wanted, example in (
         ("retry", RetryPolicy, "RetryPolicy(max_attempts=3)"),
         ("rate_limit", RateLimit, "RateLimit(calls=10, per=timeout(minutes=1))"),
+        ("budget", Budget, "Budget(tokens=100_000)"),
     ):
         value = options.get(option)
         if value is not None and not isinstance(value, wanted):

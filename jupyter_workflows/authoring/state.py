@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ class RunState:
     signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])
     usage: Usage = field(default_factory=Usage)
+    budget_shares: int = 1
+    budget_refused: str | None = None
+    asking_for_budget: asyncio.Lock = field(default_factory=asyncio.Lock)
     event_groups: dict[str, EventGroup] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
 
     def next_id(self, name: str) -> str:

@@ -80,8 +80,13 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
 
     Raises:
         StepFailed: It failed for good; also an instance of the original exception's type where known.
+        BudgetSpent: The run's budget is spent, and nobody allowed more.
     """
     state = run_state()
+    if state.workflow is not None and state.workflow.budget is not None:
+        from .spending import within_budget
+
+        await within_budget(state, state.workflow.budget)
     options = activity.options
     limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
     try:

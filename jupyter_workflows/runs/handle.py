@@ -108,6 +108,11 @@ class Run(Viewable, Generic[T]):
         """The steps so far with their inputs, outputs, attempts and failures, in the order they were scheduled."""
         return loop_thread().run(self.reader.snapshot(fetch_stored=True)).steps
 
+    @property
+    def usage(self) -> schema.Usage:
+        """What the model calls of the run's steps took so far; child runs have usages of their own."""
+        return loop_thread().run(self.reader.snapshot(fetch_stored=True)).usage
+
     def __await__(self) -> Generator[Any, None, T]:
         """Waits for the result without blocking; see `result`."""
         return loop_thread().wrap(self.outcome()).__await__()

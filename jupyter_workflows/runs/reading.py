@@ -23,7 +23,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
-from ..schema import Approval, Failure, Manifest, Run, Step, Token
+from ..schema import Approval, Failure, Manifest, Run, Step, Token, Usage
 from .access import Patience, RunAccess, in_our_words
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
@@ -51,6 +51,11 @@ class Snapshot:
     manifest: Manifest | None = None
     taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     written: list[Token] = field(default_factory=list[Token])
+
+    @property
+    def usage(self) -> Usage:
+        """What the model calls of all steps took."""
+        return sum((step.usage for step in self.steps if step.usage), Usage())
 
     @property
     def open_approvals(self) -> list[Approval]:

@@ -14,7 +14,7 @@ from .elements import card, code, icon, line, moment, note, pill, text, value_te
 from .failures import failed_step
 from .reading import Snapshot
 from .step_table import step_grid, values_table
-from .text import count_words, doing, since_words
+from .text import count_words, doing, since_words, usage_words
 from .timescale import timescale
 from .untrusted import human_seconds, preview
 
@@ -44,10 +44,12 @@ def head(run: Run, snapshot: Snapshot) -> str:
     else:
         when = f"since {moment(run.started_at)} · seen {snapshot.taken_at.astimezone(UTC):%H:%M:%S}"
     arguments = ", ".join(preview(value, 60) for value in snapshot.arguments)
+    spent = usage_words(snapshot.usage)
     return (
         f'<div class="jw-head">{pill(run.status)}<span class="jw-title jw-any">{line(run.workflow, 80)}'
         f'<span class="jw-mono jw-muted">({line(arguments, 120)})</span></span>'
-        f'<span class="jw-mono jw-muted jw-any">{line(run.id)}</span><span class="jw-right">{when}</span></div>'
+        f'<span class="jw-mono jw-muted jw-any">{line(run.id)}</span>'
+        f'<span class="jw-right">{when}{f" · {escape(spent)}" if spent else ""}</span></div>'
     )
 
 

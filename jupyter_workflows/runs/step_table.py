@@ -10,7 +10,7 @@ from typing import Any, cast
 from ..schema import Approval, Failure, Step
 from .elements import VALUE_LENGTH, icon, line, moment, value_text
 from .style import TONES
-from .text import chosen, count_words, status_words, step_words
+from .text import checked_words, chosen, count_words, status_words, step_words, usage_words
 from .timescale import Timescale
 from .untrusted import human_seconds, one_line, preview
 
@@ -73,6 +73,10 @@ def remark(step: Step, now: datetime) -> str:
         return "" if step.status == "waiting" else approval_remark(step.approval)
     if step.failure is not None:
         return failure_line(step.failure, step)
+    if step.usage or step.checked:
+        summary = line(step.summary, 100) if step.summary else ""
+        said = [summary, escape(usage_words(step.usage)), escape(checked_words(step.checked))]
+        return f'<span class="jw-muted jw-any">{" · ".join(filter(None, said))}</span>'
     if step.status in ("running", "retrying", "waiting") or (step.kind == "timer" and step.summary):
         said = step_words(step, now) if step.status != "completed" else ""
         summary = f"{line(step.summary, 100)}{' · ' if said else ''}" if step.summary else ""

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ..schema import Approval, Diagnostic, Run, Step
+from ..schema import Approval, Checked, Diagnostic, Run, Step, Usage
 from .failures import error_text, failed_step, failure_message
 from .reading import Snapshot
 from .untrusted import ago, coarse_seconds, human_seconds, one_line, preview, printable
@@ -92,7 +92,33 @@ def step_words(step: Step, now: datetime) -> str:
     words = "" if step.status == "completed" else f"{status_words(step.status)} "
     why = f": {one_line(error_text(step.failure), 240)}" if step.failure else ""
     tries = f", {step.attempt} attempts" if step.attempt > 1 else ""
-    return f"{words}{took}{tries}{why}".strip()
+    more = "".join(f" · {said}" for said in (usage_words(step.usage), checked_words(step.checked)) if said)
+    return f"{words}{took}{tries}{why}{more}".strip()
+
+
+def usage_words(usage: Usage | None) -> str:
+    """`1,204 tokens, 0.0031` for what model calls took; empty where there were none."""
+    if usage is None or not usage.calls:
+        return ""
+    tokens = usage.input_tokens + usage.output_tokens
+    about = "about " if usage.estimated else ""
+    parts = [f"{about}{count_words(tokens, 'token')}"] if tokens else []
+    if usage.pages:
+        parts.append(count_words(usage.pages, "page"))
+    if usage.cost:
+        parts.append(f"cost {usage.cost:.4g}" + (" and more" if usage.unpriced_calls else ""))
+    return ", ".join(parts) or count_words(usage.calls, "model call")
+
+
+def checked_words(checked: Checked | None) -> str:
+    """What became of a doubtful answer: `doubtful (total: negative), approved by ada with 1 edit`."""
+    if checked is None:
+        return ""
+    doubts = one_line("; ".join(map(str, checked.doubts)), 160)
+    ends = {"repeated": "asked again", "accepted": "taken as partial", "failed": "nothing helped"}
+    ending = ends.get(checked.outcome) or f"{checked.outcome} by {one_line(checked.by or 'nobody', 80)}"
+    edits = f" with {count_words(len(checked.edits), 'edit')}" if checked.edits else ""
+    return f"doubtful ({doubts}), {ending}{edits}"
 
 
 def started(step: Step) -> datetime:
@@ -135,7 +161,11 @@ def run_text(snapshot: Snapshot) -> str:
         words = f"{status_words(run.status)} in {took} at {run.closed_at:%Y-%m-%d %H:%M:%S} UTC"
     else:
         words = f"{run_words(run, now)}, seen at {now:%Y-%m-%d %H:%M:%S} UTC"
-    lines = [f"{MARKS[run.status]} {one_line(run.workflow, 80)} · {one_line(run.id, 120)} · {words}"]
+    spent = usage_words(snapshot.usage)
+    lines = [
+        f"{MARKS[run.status]} {one_line(run.workflow, 80)} · {one_line(run.id, 120)} · {words}"
+        + (f" · {spent}" if spent else "")
+    ]
     cause = failed_step(snapshot.failure) if snapshot.failure else None
     lines += step_lines(snapshot.steps, now, told_below=cause.step if cause else None)
     if snapshot.failure is not None and run.status == "failed":

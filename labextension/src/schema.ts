@@ -60,6 +60,14 @@ export interface Step {
   location: CellLocation | null;
   approval: Approval | null;
   /**
+   * What became of its answer, where that was doubtful
+   */
+  checked: Checked | null;
+  /**
+   * What its model calls took
+   */
+  usage: Usage | null;
+  /**
    * Workflow id of the child run
    */
   child_run: string | null;
@@ -173,6 +181,68 @@ export interface Edit {
   path: string;
   before: unknown;
   after: unknown;
+}
+/**
+ * What became of a doubtful answer of a step.
+ */
+export interface Checked {
+  step: string;
+  doubts: Doubt[];
+  /**
+   * Asked again, taken as partial, let through or refused by a person, or nothing helped
+   */
+  outcome: "repeated" | "accepted" | "approved" | "rejected" | "failed";
+  /**
+   * Id of the approval that settled it
+   */
+  approval: string | null;
+  by: string | null;
+  edits: Edit[];
+}
+/**
+ * One thing that a validator found wrong, or may be wrong, in an answer.
+ */
+export interface Doubt {
+  /**
+   * What of the answer, such as `items.2.price`; empty for all of it
+   */
+  field: string;
+  reason: string;
+  /**
+   * The validator that says so
+   */
+  by: string;
+}
+/**
+ * What model calls took; usages add up.
+ */
+export interface Usage {
+  /**
+   * Answers paid for
+   */
+  calls: number;
+  input_tokens: number;
+  output_tokens: number;
+  /**
+   * Pages of documents read
+   */
+  pages: number;
+  /**
+   * From request to last token, summed
+   */
+  seconds: number;
+  /**
+   * By the price table, in its currency; None where unknown
+   */
+  cost: number | null;
+  /**
+   * Calls of models that the price table does not name
+   */
+  unpriced_calls: number;
+  /**
+   * Whether the server did not count, and tokens are a guess
+   */
+  estimated: boolean;
 }
 /**
  * A value as text, cut where it is long.
@@ -948,37 +1018,6 @@ export interface Trouble {
   number: number;
   message: string;
   final: boolean;
-}
-/**
- * What model calls took; usages add up.
- */
-export interface Usage {
-  /**
-   * Answers paid for
-   */
-  calls: number;
-  input_tokens: number;
-  output_tokens: number;
-  /**
-   * Pages of documents read
-   */
-  pages: number;
-  /**
-   * From request to last token, summed
-   */
-  seconds: number;
-  /**
-   * By the price table, in its currency; None where unknown
-   */
-  cost: number | null;
-  /**
-   * Calls of models that the price table does not name
-   */
-  unpriced_calls: number;
-  /**
-   * Whether the server did not count, and tokens are a guess
-   */
-  estimated: boolean;
 }
 /**
  * A workflow as its card shows it.
