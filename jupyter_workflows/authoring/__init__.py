@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-# Workflow code imports them when it needs them; by then its sandbox must know them.
-from . import settling as _settling  # noqa: F401
-from . import spending as _spending  # noqa: F401
-from . import trials as _trials  # noqa: F401
 from .approval import Approval, human_approval
 from .budget import Budget
 from .checks import Check, Partial

@@ -19,7 +19,10 @@ from . import bundles
 from .ledger import usage_in
 from .messages import in_workflow_only
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
+from .settling import settled
+from .spending import within_budget
 from .state import RunState, child_search_attributes, run_state
+from .trials import ActivityTrial
 
 if TYPE_CHECKING:
     from .definitions import Activity, Workflow
@@ -69,9 +72,6 @@ async def run_activity(activity: Activity[Any, Any], args: tuple[Any, ...], kwar
     positional = activity.positional(args, kwargs)
     if activity.options.check is None:
         return await executed(activity, positional, run_state().next_id(activity.name))
-    from .settling import settled
-    from .trials import ActivityTrial
-
     return await settled(ActivityTrial(activity, positional), activity.options.check)
 
 
@@ -84,8 +84,6 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
     """
     state = run_state()
     if state.workflow is not None and state.workflow.budget is not None:
-        from .spending import within_budget
-
         await within_budget(state, state.workflow.budget)
     options = activity.options
     limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
