@@ -33,7 +33,7 @@ from .authoring import (
 
 if TYPE_CHECKING:
     from .runs.client import Run
-    from .session import connect, get_run, inbox, runs
+    from .session import connect, dashboard, get_run, inbox, runs
 
 __version__ = "0.1.0"
 
@@ -41,6 +41,7 @@ __version__ = "0.1.0"
 _LATE = {
     "Run": "runs.client",
     "connect": "session",
+    "dashboard": "session",
     "get_run": "session",
     "inbox": "session",
     "runs": "session",
@@ -63,6 +64,7 @@ __all__ = [
     "activity",
     "connect",
     "continue_as_new",
+    "dashboard",
     "get_run",
     "heartbeat",
     "history_is_long",

@@ -31,7 +31,12 @@ from .payloads.refusal import Unfit
 from .payloads.survey import refusal, survey
 from .payloads.types import validate
 from .runs import client as run_client
+from .runs.access import RunAccess
 from .runs.client import Run, StartRequest
+from .runs.listing import Filter, since_of
+from .runs.statistics.collecting import HISTORIES, RUNS, TARGET, Question
+from .runs.statistics.dashboard import RunDashboard
+from .runs.statistics.dashboard import dashboard as look_at
 from .security.identity import local_user
 from .worker import task_queue
 
@@ -286,3 +291,40 @@ def inbox(assignee: str | None = None, *, limit: int = 100) -> run_client.Inbox:
     """
     session = current()
     return run_client.inbox(session.client(), assignee=assignee, limit=limit, home=session.home)
+
+
+def dashboard(
+    workflow: str | Workflow[Any, Any] | None = None,
+    *,
+    status: schema.RunStatus | Sequence[schema.RunStatus] | None = None,
+    since: timedelta | datetime | None = timedelta(days=7),
+    notebook: str | None = None,
+    target: float = TARGET,
+    limit: int = RUNS,
+    histories: int = HISTORIES,
+) -> RunDashboard:
+    """How runs do: what failed and why, did it recover, what was slow, who waits for whom.
+
+    Counts, durations and approvals come from the server's lists of runs. Steps, causes and the recovery rate come
+    from the histories of closed runs: of all where there are at most `histories`, else of a draw, and the figures
+    are then estimates that say so. A history is read once and remembered.
+
+    Args:
+        workflow: Only runs of this workflow.
+        status: Only runs in this status or these.
+        since: Only runs started after this time, or within this time; None for all.
+        notebook: Only runs started from this notebook.
+        target: The recovery rate that is aimed at, 0 to 1.
+        limit: At most this many runs are listed, the newest; beyond, they are counted only.
+        histories: The histories of about this many closed runs are looked at.
+
+    Raises:
+        JupyterWorkflowsError: A filter or number makes no sense.
+        ConnectionFailed: The server can't be reached.
+    """
+    session = current()
+    name = workflow.name if isinstance(workflow, Workflow) else workflow
+    states = status if status is None or isinstance(status, str) else tuple(status)
+    wanted = Filter(workflow=name, status=states, since=since_of(since), notebook=notebook)
+    question = Question(wanted=wanted, target=target, limit=limit, histories=histories)
+    return look_at(RunAccess.of(session.client(), session.home), question)

@@ -18,6 +18,7 @@ FUNCTIONS = {
     "status": ("runtime_commands", "status"),
     "start": ("workflow_commands", "start"),
     "runs": ("run_commands", "list_runs"),
+    "dashboard": ("dashboard_commands", "dashboard"),
     "show": ("run_commands", "show"),
     "inbox": ("run_commands", "list_inbox"),
     "approve": ("run_commands", "decide"),

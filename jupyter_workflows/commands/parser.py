@@ -100,6 +100,8 @@ class Parser(argparse.ArgumentParser):
             )
         if problem.startswith("invalid int value: "):
             return f"{flag} takes a whole number, not {problem.removeprefix('invalid int value: ')}"
+        if problem.startswith("invalid float value: "):
+            return f"{flag} takes a number, not {problem.removeprefix('invalid float value: ')}"
         if problem == "expected one argument":
             return f"{flag} needs a value"
         return message

@@ -126,6 +126,40 @@ SUBCOMMANDS = (
         ["runs", "runs --status failed --since 2d", "runs --workflow review --json"],
     ),
     Subcommand(
+        "dashboard",
+        "how runs do: failures, recovery, durations, approvals",
+        "Says what failed and why, whether it recovered, what was slow, and who waits for whom, over the runs that fit "
+        "all of the filters.",
+        [
+            option("--workflow", metavar="NAME", help="only runs of this workflow", candidates="workflows"),
+            option(
+                "--status",
+                metavar="STATUS",
+                action="append",
+                choices=get_args(RunStatus),
+                help=f"only runs in this state, more than one may be given: {', '.join(get_args(RunStatus))}",
+            ),
+            option(
+                "--since",
+                metavar="TIME",
+                default="7d",
+                help="only runs started since: 2h, 30d, an ISO 8601 time (UTC), or `all`; default: 7d",
+            ),
+            option("--notebook", metavar="PATH", help="only runs started from this notebook", candidates="paths"),
+            option(
+                "--target",
+                metavar="RATE",
+                type=float,
+                default=0.95,
+                help="the recovery rate that is aimed at, 0 to 1; default: 0.95",
+            ),
+            option("--csv", metavar="DIR", help="write all tables as CSV files into it", candidates="paths"),
+            option("--html", metavar="FILE", help="write it as one HTML file without script", candidates="paths"),
+            option("--png", metavar="FILE", help="write it as a picture", candidates="paths"),
+        ],
+        ["dashboard", "dashboard --since 30d --workflow review", "dashboard --json", "dashboard --html monday.html"],
+    ),
+    Subcommand(
         "show",
         "one run with its steps",
         "Shows a run: its steps, attempts, approvals, result or failure.",

@@ -6,7 +6,7 @@ now) and `target` (the recovery rate that is aimed at, 0 to 1).
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 from urllib.parse import parse_qs, urlencode
 
@@ -26,12 +26,14 @@ PATIENCE = timedelta(seconds=2)
 LOOK_SECONDS = 5.0
 
 
-def dashboard_topic(wanted: Filter, target: float = TARGET) -> str:
-    """The topic of a dashboard."""
+def topic_of(question: Question) -> str:
+    """The topic of a question; a fixed moment becomes the time since then."""
+    wanted = question.wanted
     status = [wanted.status] if isinstance(wanted.status, str) else list(wanted.status or ())
-    since = f"{wanted.since.total_seconds():g}" if isinstance(wanted.since, timedelta) else None
+    since = datetime.now(UTC) - wanted.since if isinstance(wanted.since, datetime) else wanted.since
     pairs = [("workflow", wanted.workflow), ("notebook", wanted.notebook), *(("status", word) for word in status)]
-    pairs += [("since", since), ("target", f"{target:g}" if target != TARGET else None)]
+    pairs.append(("since", f"{max(0.0, since.total_seconds()):.15g}" if since is not None else None))
+    pairs.append(("target", f"{question.target:g}" if question.target != TARGET else None))
     return PREFIX + urlencode([(name, value) for name, value in pairs if value is not None])
 
 

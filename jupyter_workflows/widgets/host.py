@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..runs.handle import Run
 
 STATIC = Path(__file__).with_name("static")
-Kind = Literal["run", "inbox", "runs", "workflow"]
+Kind = Literal["run", "inbox", "runs", "workflow", "dashboard"]
 
 
 def is_built() -> bool:

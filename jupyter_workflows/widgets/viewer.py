@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError
+from ..live.dashboards import DashboardTopic, topic_of
 from ..live.feed import run_topic
 from ..live.messages import WorkflowState
 from ..live.topics import InboxTopic, RunsTopic, RunTopic, WorkflowTopic
@@ -17,6 +18,7 @@ from ..runs.client import Inbox, ListSource, RunList
 from ..runs.handle import LOOK_SECONDS, RUN_MIME, Run
 from ..runs.reading import RunReader, Snapshot
 from ..runs.static_html import render_run
+from ..runs.statistics.dashboard import RunDashboard
 from ..runs.text import run_text
 from ..security.identity import local_user
 from .host import LiveView, is_built
@@ -28,7 +30,7 @@ _views: WeakValueDictionary[tuple[str, str, str], LiveView] = WeakValueDictionar
 
 
 def view(shown: object) -> bool:
-    """Displays a run, a list of runs or the inbox live; whether it could."""
+    """Displays a run, a list of runs, the inbox or a dashboard live; whether it could."""
     if not is_built():
         return False
     try:
@@ -38,6 +40,8 @@ def view(shown: object) -> bool:
             show_list(shown, runs_view(shown))
         elif isinstance(shown, Inbox):
             show_list(shown, inbox_view(shown))
+        elif isinstance(shown, RunDashboard):
+            show_list(shown, dashboard_view(shown))
         else:
             return False
     except (JupyterWorkflowsError, TimeoutError):
@@ -106,7 +110,7 @@ def publish(bundle: dict[str, Any], display_id: str, *, update: bool = False) ->
     publish_display_data(bundle, transient={"display_id": display_id}, update=update)
 
 
-def show_list(shown: RunList | Inbox, widget: LiveView) -> None:
+def show_list(shown: RunList | Inbox | RunDashboard, widget: LiveView) -> None:
     """Displays a list with its static picture."""
     bundle = shown._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
     bundle[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
@@ -136,6 +140,16 @@ def runs_view(runs: RunList) -> LiveView:
     source = source_of(runs)
     widget = LiveView("runs", "runs", source.access)
     widget.desk.add(RunsTopic(source.access, widget.tell, wanted=source.wanted, limit=source.limit))
+    return kept(widget)
+
+
+def dashboard_view(dashboard: RunDashboard) -> LiveView:
+    """The widget of a dashboard; it goes on from what is known."""
+    question = dashboard.statistics.question
+    widget = LiveView("dashboard", topic_of(question), dashboard.access)
+    topic = DashboardTopic(dashboard.access, widget.tell, widget.topic)
+    topic.statistics, topic.known, topic.number = dashboard.statistics, dashboard.data, topic.number + 1
+    widget.desk.add(topic)
     return kept(widget)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_workflows.errors import JupyterWorkflowsError
-from jupyter_workflows.live.dashboards import DashboardTopic, dashboard_topic, question_of
+from jupyter_workflows.live.dashboards import DashboardTopic, question_of, topic_of
 from jupyter_workflows.live.desk import MAX_DASHBOARDS, Desk
 from jupyter_workflows.live.feed import Telling
 from jupyter_workflows.live.messages import Follow, Trouble
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.listing import Filter
+from jupyter_workflows.runs.statistics.collecting import Question
 from jupyter_workflows.schema import RunStatus
 
 TEXTS = st.none() | st.text(min_size=1, max_size=40)
@@ -34,8 +35,15 @@ STATUSES = st.none() | st.lists(st.sampled_from(RunStatus.__args__), min_size=1,
     st.integers(0, 100).map(lambda percent: percent / 100),
 )
 def test_a_topic_says_its_filter(wanted: Filter, target: float):
-    asked = question_of(dashboard_topic(wanted, target))
+    asked = question_of(topic_of(Question(wanted=wanted, target=target)))
     assert (asked.wanted, asked.target) == (wanted, target)
+
+
+def test_a_moment_becomes_the_time_since_then():
+    wanted = Filter(since=datetime.now(UTC) - timedelta(hours=1))
+    since = question_of(topic_of(Question(wanted=wanted))).wanted.since
+    assert isinstance(since, timedelta)
+    assert timedelta(hours=1) <= since < timedelta(hours=2)
 
 
 @pytest.mark.parametrize(

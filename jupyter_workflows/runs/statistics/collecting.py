@@ -57,6 +57,18 @@ class Question:
     target: float = TARGET
     patience: timedelta = timedelta(minutes=2)
 
+    def __post_init__(self) -> None:
+        """Refuses numbers that make no sense.
+
+        Raises:
+            JupyterWorkflowsError: One of them does not.
+        """
+        if not 0 <= self.target <= 1:
+            raise JupyterWorkflowsError(f"target={self.target!r} is no rate: give a number from 0 to 1, such as 0.95")
+        for name in ("limit", "histories"):
+            if getattr(self, name) < 1:
+                raise JupyterWorkflowsError(f"{name}={getattr(self, name)!r} is too small: give 1 or more")
+
 
 class Statistics:
     """Answers one question as often as it is asked; what was learnt about closed runs is not asked for again.

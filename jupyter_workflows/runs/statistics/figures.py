@@ -37,6 +37,8 @@ from .quantiles import percentiles
 from .recovery import Share, recovery_of
 from .sampling import Stratum
 
+# How a run ends that has got over what it met; one that continued as new goes on with it behind.
+RECOVERED: tuple[RunStatus, ...] = ("completed", "continued_as_new")
 SHOWN_WORKFLOWS = 50
 SHOWN_STEPS = 200
 SHOWN_CAUSES = 50
@@ -80,8 +82,8 @@ class Known(NamedTuple):
 
     @property
     def recovered(self) -> bool:
-        """Whether it met a failure and completed."""
-        return self.facts.met_failure and self.run.status == "completed"
+        """Whether it met a failure and got over it."""
+        return self.facts.met_failure and self.run.status in RECOVERED
 
 
 def build(collected: Collected) -> Dashboard:
@@ -144,7 +146,7 @@ def shares(drawn: Iterable[Stratum], facts: Mapping[str, RunFacts]) -> Iterator[
         found = [facts[run.run_id] for run in stratum.drawn if run.run_id in facts]
         if found:
             met = sum(each.met_failure for each in found)
-            yield Share(stratum.size, len(found), met, recovered=stratum.drawn[0].status == "completed")
+            yield Share(stratum.size, len(found), met, recovered=stratum.drawn[0].status in RECOVERED)
 
 
 def took(run: Run) -> float | None:

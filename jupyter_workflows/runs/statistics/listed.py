@@ -18,8 +18,8 @@ from ..values import Values
 
 # The server gives no more at once.
 PAGE = 1_000
-# A run may show in visibility a little after it has closed, and clocks differ.
-OVERLAP = timedelta(minutes=1)
+# A run may show in visibility a little after it has closed; what comes later still is found by the count.
+OVERLAP = timedelta(seconds=10)
 RELIST_SECONDS = 600.0
 
 
