@@ -20,7 +20,7 @@ from .events import EventLoop, Peer, Timer
 from .paths import Home
 from .protocol import Message, nothing
 from .server import NAMESPACE
-from .specs import HostSpec, forget, remember
+from .specs import HostSpec, forget, remember, remember_server
 
 BOOT = Path(__file__).with_name("boot.py")
 REFILL_SECONDS = 3.0
@@ -222,6 +222,8 @@ class HostTable:
             host.bundles.remove(bundle)
         host.bundles.append(bundle)
         self._remember(host)
+        with suppress(OSError):
+            remember_server(self._home, host.spec, bundle)
         self._load(host, bundle, reply, LOAD_ATTEMPTS)
 
     def _load(self, host: Host, bundle: str, reply: Reply, attempts: int) -> None:

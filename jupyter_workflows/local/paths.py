@@ -90,6 +90,11 @@ class Home(NamedTuple):
         return self.data / "hosts"
 
     @property
+    def served(self) -> Path:
+        """Which worker host served a bundle last."""
+        return self.hosts / "served"
+
+    @property
     def database(self) -> Path:
         """Temporal's SQLite file; `-wal` and `-shm` stand beside it."""
         return self.server / "temporal.db"
@@ -135,7 +140,7 @@ class Home(NamedTuple):
             RuntimeFailed: If one can't be made, or belongs to another user.
         """
         own = (self.data, self.runtime, self.bundles, self.blobs, self.keys, self.limits, self.logs, self.server)
-        for directory in (*own, self.hosts, self.socket.parent, self.tokens.parent, self.tokens):
+        for directory in (*own, self.hosts, self.served, self.socket.parent, self.tokens.parent, self.tokens):
             make_private_directory(directory)
         return self
 

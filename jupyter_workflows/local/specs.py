@@ -136,6 +136,24 @@ def remember(home: Home, spec: HostSpec, bundles: list[str]) -> None:
     write_private(home.hosts / f"{spec.key}.json", {**spec.message(with_env=False), "bundles": bundles})
 
 
+def remember_server(home: Home, spec: HostSpec, bundle: str) -> None:
+    """Write down which host served a bundle last, for whoever starts a run of it when that host is long gone."""
+    write_private(served_by(home, bundle), spec.message(with_env=False))
+
+
+def last_server(home: Home, bundle: str) -> HostSpec | None:
+    """The host that served a bundle last; None where nobody knows."""
+    try:
+        return HostSpec.from_message(read_json(served_by(home, bundle)))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def served_by(home: Home, bundle: str) -> Path:
+    """The file that names the host of a bundle."""
+    return home.served / f"{Path(bundle).name}.json"
+
+
 def forget(home: Home, key: str) -> None:
     """The host is not needed without its kernel any more."""
     (home.hosts / f"{key}.json").unlink(missing_ok=True)

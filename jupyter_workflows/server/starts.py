@@ -21,7 +21,7 @@ from ..connection import Settings
 from ..errors import ArgumentsError, RunAlreadyExists
 from ..local.paths import Home
 from ..local.runtime import Runtime
-from ..local.specs import HostSpec, remembered
+from ..local.specs import HostSpec, last_server
 from ..runs.access import RunAccess
 from ..runs.client import StartRequest, starting
 from ..runs.handle import Run
@@ -126,12 +126,10 @@ def value_of(
 
 
 def host_of(home: Home, bundle: str, settings: Settings | None) -> HostSpec:
-    """The worker host that is to serve a bundle: the one that did, else one of this interpreter."""
-    server = f"{settings.address}/{settings.namespace}" if settings else None
-    environment = dict(os.environ)
-    known = [spec for spec, bundles in remembered(home) if spec.server == server and bundle in bundles]
-    spec = known[0].with_env(environment) if known else HostSpec.of_this_process()._replace(cwd=str(home.data))
-    return spec.for_server(settings) if settings else spec
+    """The worker host that is to serve a bundle: the one that did last, else one of this interpreter."""
+    spec = last_server(home, bundle) or HostSpec.of_this_process()._replace(cwd=str(home.data))
+    here = spec.with_env(dict(os.environ))
+    return here.for_server(settings) if settings else here._replace(server=None)
 
 
 def served(home: Home, spec: HostSpec, found: Found) -> Runtime:

@@ -154,7 +154,9 @@ class Page:
         return self.until(lambda message: message["type"] == "answer" and message["request"] == number)
 
     def close(self) -> None:
-        self.connection.close()
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self.connection.close(timeout=1)
+        self.connection.shutdown()
 
     def __enter__(self) -> Self:
         return self
