@@ -14,6 +14,7 @@ from jupyter_workflows.live.feed import Telling
 from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, Trouble, WorkflowState
 from jupyter_workflows.live.shown import shown_approval, step_details
 from jupyter_workflows.runs import static_html
+from jupyter_workflows.runs.statistics.pictures import html_of
 
 from . import dashboard_story, stories
 
@@ -219,6 +220,7 @@ def static_pages(say: Say) -> list[str]:
     diagnostic = schema.Diagnostic(code=say("code"), message=say("diagnostic message"), remedy=say("remedy"))
     return [
         *(static_html.render_run(each) for each in (waits, failed, ended, done)),
+        html_of(dashboard_story.hostile(say)),
         static_html.render_runs([waits.run]),
         static_html.render_inbox([question(say)]),
         static_html.render_diagnostics([diagnostic], workflow=say("workflow name")),

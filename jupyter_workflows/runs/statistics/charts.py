@@ -19,7 +19,7 @@ from .headlines import percent
 ROWS = 8
 ROW = 36
 PLOT = 120
-LEFT = 40
+LEFT = 46
 # Ink of each status and place: a class of the style sheet.
 STATUS_INKS: dict[RunStatus, str] = {
     "completed": "ok",

@@ -98,7 +98,7 @@ def steps_html(dashboard: Dashboard) -> str:
     ]
     if not rows:
         return ""
-    widths = [("step", ""), ("times", "70px"), ("queue p90", "84px"), ("p50", "84px"), ("p90", "84px")]
+    widths = [("step", ""), ("times", "70px"), ("queue p90", "100px"), ("p50", "100px"), ("p90", "100px")]
     return grid([*widths, ("retries", "70px"), ("failures", "70px")], rows, narrow_without=(1, 2, 5))
 
 
