@@ -20,6 +20,8 @@
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ResultNotReady              a wait for a run was over before the run was
     ├── ModelCallFailed             a model could not be asked, or its answer was none
+    ├── ToolServerFailed            an MCP server could not be used
+    ├── AgentUnfinished             the value of an agent that a limit stopped was read
     ├── CheckFailed                 an answer is doubtful, and neither repair nor a person settled it
     ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
     └── PayloadError                a value could not be sent, stored or read back
@@ -201,6 +203,14 @@ class ModelCallFailed(JupyterWorkflowsError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status
+
+
+class ToolServerFailed(JupyterWorkflowsError):
+    """An MCP server could not be reached or used; says why, and what to check."""
+
+
+class AgentUnfinished(JupyterWorkflowsError):
+    """The value of an agent that a limit stopped was read: there is none, and what it reached is in its `text`."""
 
 
 class CheckFailed(JupyterWorkflowsError):

@@ -142,6 +142,7 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
     from temporalio.worker import Worker
 
     from .ai.activities import ACTIVITIES
+    from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
     from .authoring.mapping import ParallelMap
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
@@ -152,7 +153,7 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
         workflows=[*bundle.workflow_classes, ParallelMap],
         activities=[
             temporalio.activity.defn(name=found.name)(found.travelling())
-            for found in (*bundle.activities.values(), *ACTIVITIES)
+            for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
         ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,

@@ -15,7 +15,7 @@ from .cell_log import Definition, root_name
 from .diagnostics import Rule
 from .effects import Effect, Purity, evaluate_again, is_cheap, is_value_class, statement_effect
 from .items import Item
-from .live import function_of, is_step
+from .live import function_of, holds_agent, is_step
 from .scopes import references
 from .values import LARGEST_LITERAL_CHARACTERS, assignment, is_plain, same
 
@@ -234,7 +234,13 @@ def is_holdable(live: object) -> bool:
     kind = type(live)
     own = kind.__module__ == "__main__"
     return (
-        is_plain(live) or is_step(live) or callable(live) or is_value_class(kind) or own or isinstance(live, re.Pattern)
+        is_plain(live)
+        or is_step(live)
+        or holds_agent(live)
+        or callable(live)
+        or is_value_class(kind)
+        or own
+        or isinstance(live, re.Pattern)
     )
 
 

@@ -157,6 +157,16 @@ MADE_STEP = Rule(
 START_IN_WORKFLOW = Rule(
     "JW216", "{name}.{method}() belongs to the notebook and is called in workflow code", "Write: await {name}(...)"
 )
+MADE_TOOL = Rule(
+    "JW217",
+    "{name} is a tool of an agent, and it is {what} instead of a function with a definition of its own",
+    "Write it as `def {name}(...)` in a cell, and name it in tools=[...]",
+)
+AGENT_UNKNOWN = Rule(
+    "JW218",
+    "agent {name} is made where it can't be told which tools it has",
+    "Make it in a statement of its own: {name} = ai.Agent(..., tools=[...])",
+)
 
 # 3xx: what a workflow must not do, because it is replayed
 CLOCK = Rule("JW301", "{name} reads the clock, and a replay would read another time", "Read it in an activity")

@@ -31,7 +31,7 @@ PURE_MODULES = frozenset(
     pathlib uuid ipaddress zoneinfo types numbers abc contextvars pydantic pydantic_core annotated_types
     """.split()
 )
-PURE_PARTS = ("jupyter_workflows.authoring", "temporalio.common")
+PURE_PARTS = ("jupyter_workflows.authoring", "jupyter_workflows.ai.agents", "temporalio.common")
 PURE_FUNCTIONS = frozenset({"json.loads", "json.dumps", "logging.getLogger", "importlib.util.find_spec"})
 # Functions of pure modules that read the clock, the disk or the machine.
 IMPURE_NAMES = frozenset(

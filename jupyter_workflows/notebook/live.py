@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy as shallow_copy
 from typing import Any, Literal, cast
 
@@ -17,6 +17,7 @@ from .source import Statement
 
 Callee = Literal["sync", "async", "activity", "workflow"]
 
+AGENTS = "jupyter_workflows.ai.agents"
 # What the body of a function must agree on to be the same function wherever it was compiled.
 CODE_FACTS = (
     "co_code co_names co_varnames co_freevars co_cellvars co_name co_argcount co_posonlyargcount co_kwonlyargcount"
@@ -26,6 +27,17 @@ CODE_FACTS = (
 def is_step(value: object) -> bool:
     """Whether a value was made by `@activity` or `@workflow`."""
     return isinstance(value, Activity | Workflow)
+
+
+def holds_agent(value: object, depth: int = 3) -> bool:
+    """Whether a value is an `ai.Agent`, or a container of some."""
+    if isinstance(value, list | tuple | set | frozenset) and depth:
+        return any(holds_agent(item, depth - 1) for item in cast("Iterable[object]", value))
+    if isinstance(value, dict) and depth:
+        return any(holds_agent(item, depth - 1) for item in cast("dict[object, object]", value).values())
+    kind = cast("type[Any]", type(cast("Any", value)))
+    # By name: what agents are is no matter of this part of the package.
+    return kind.__name__ == "Agent" and kind.__module__.startswith(AGENTS)
 
 
 def function_of(value: object) -> types.FunctionType | None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from ..authoring import Activity
 from ..schema import CellLocation
 from . import diagnostics as rules
-from .bindings import Defined, Imported
+from .bindings import Binding, Defined, Imported
 from .determinism import findings as determinism_findings
 from .determinism import state_changes
 from .effects import dotted
 from .gathering import Gathering
 from .items import ImportedStep, Item
-from .live import is_step
+from .live import holds_agent, is_step
 from .placement import reached
 from .scopes import FunctionNode, references
 from .steps import Flow, Site
@@ -123,6 +123,7 @@ class Roles:
         used = [value.called for value in flow.function_values.values()]
         more.extend(called.name for called in used if called.kind == "sync" and called.name not in self._awaited)
         more.extend(self._decorators(code))
+        more.extend(read.name for read in code.reads if self._holds_agent(self.names[read.name]))
         return [found for found in more if found not in self.activities]
 
     def _code_of(self, name: str) -> FunctionCode | None:
@@ -130,6 +131,11 @@ class Roles:
         if not isinstance(binding, Defined):
             return None
         node = binding.function or alias_target(binding)
+        if self._holds_agent(binding):
+            node = made_by(binding)
+            if node is None:
+                place = binding.definition.execution.location(binding.definition.statement.node.lineno)
+                self.findings.add(rules.AGENT_UNKNOWN, place, name=name)
         if not isinstance(node, FunctionNode | ast.Lambda):
             return None
         item = self.gathering.items.get(name)
@@ -145,13 +151,22 @@ class Roles:
                 if called and called.kind == "sync":
                     yield called.name
 
-    def _contents(self, name: str) -> list[Called]:
-        """The functions that a constant holds."""
+    def _holds_agent(self, binding: Binding) -> bool:
+        """Whether a name stands for a constant that is an agent, or has some: its tools are steps."""
+        return isinstance(binding, Defined) and binding.function is None and holds_agent(binding.live)
+
+    def _contents(self, name: str, depth: int = 3) -> list[Called]:
+        """The functions that a constant holds, through other constants too."""
         binding = self.names[name]
         if not isinstance(binding, Defined) or binding.function or binding.definition.statement.kind != "assign":
             return []
-        found = [called_by(self.names, read.name) for read in references(binding.definition.statement.node)]
-        return [called for called in found if called]
+        if holds_agent(binding.live):
+            return []
+        found: list[Called] = []
+        for read in references(binding.definition.statement.node):
+            called = called_by(self.names, read.name)
+            found.extend([called] if called else self._contents(read.name, depth - 1) if depth else [])
+        return found
 
     def _judge(self, name: str, site: Site, code: FunctionCode) -> list[str]:
         """What one call makes of the function it calls; gives the helper it leads to, if it does."""
@@ -193,7 +208,9 @@ class Roles:
             self._plain.setdefault(called.name, (site, code))
             return [called.name]
         if called.made:
-            self.findings.add(rules.MADE_STEP, location, name=called.name, what=called.made)
+            self.findings.add(
+                rules.MADE_TOOL if site.tool else rules.MADE_STEP, location, name=called.name, what=called.made
+            )
             return []
         if site.through:
             return []
@@ -331,6 +348,15 @@ class Roles:
                     method=method or "the class body",
                     reason=finding.name,
                 )
+
+
+def made_by(binding: Defined) -> ast.Lambda | None:
+    """The expression that made a constant, as a function without parameters; None where it is no assignment."""
+    node = binding.definition.statement.node
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return None
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.copy_location(ast.Lambda(nothing, node.value), node.value)
 
 
 def method_at(node: ast.ClassDef, inner: ast.AST) -> str | None:

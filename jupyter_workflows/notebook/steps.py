@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from .bindings import Defined
+from .live import holds_agent
 from .scopes import FunctionNode
 from .workflow_code import PACKAGE, Called, FunctionCode
 
@@ -20,6 +22,8 @@ OWN_COROUTINES = """
 COROUTINES = frozenset(["asyncio.sleep", *(f"{PACKAGE}.{name}" for name in OWN_COROUTINES.split())])
 # Functions that are given validators: what is a step among them is awaited for each answer.
 CHECKERS = frozenset(f"{PACKAGE}.{name}" for name in ("Check", "ai.Check", "ai.chat", "ai.parse"))
+# What is given tools: the notebook's functions among them are steps, which the agent awaits.
+AGENT = f"{PACKAGE}.ai.Agent"
 SAME_DEPTH = frozenset(
     f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "filter", "dict")
 )
@@ -36,6 +40,7 @@ class Site:
 
     Attributes:
         called: The notebook function; None for a coroutine of a library.
+        tool: Whether it is no call, but a function that an agent calls.
         awaited: Whether it certainly is awaited, itself.
         escaped: Whether it goes where it may be awaited.
         variable: The variable it was assigned to.
@@ -47,6 +52,7 @@ class Site:
     called: Called | None
     task: bool = False
     through: bool = False
+    tool: bool = False
     awaited: bool = False
     escaped: bool = False
     variable: str | None = None
@@ -349,6 +355,17 @@ class Flow:
             if isinstance(carried.what, FunctionValue) and carried.what.called.kind != "sync":
                 self.mark(self.site_of_value(carried.what))
 
+    def tools(self, values: Values) -> None:
+        """Functions that an agent is given: it awaits them, each as a step."""
+        for carried in values:
+            if isinstance(carried.what, FunctionValue):
+                value = carried.what
+                call = ast.copy_location(ast.Call(value.node, [], []), value.node)
+                # A constant may hold several functions, all read by one name.
+                place = hash((id(value.node), value.called.name))
+                site = Site(call, value.called.name, value.called, tool=True)
+                self.sites.setdefault(place, site).awaited = True
+
     def site_of_value(self, value: FunctionValue) -> Site:
         """A function handed to something that calls and awaits it, as a call."""
         call = ast.copy_location(ast.Call(value.node, [], []), value.node)
@@ -364,6 +381,8 @@ class Flow:
         """A call of a method: those of containers pass on what they hold; `create_task` starts it."""
         receiver = self.value(func.value)
         given = self.union(arguments_of(node))
+        if func.attr == "run" and self.is_agent(func.value):
+            return self.site(node, None, f"{ast.unparse(func)}")
         if func.attr == "create_task":
             self.wait_for(given)
         elif func.attr in ADDING_METHODS and isinstance(func.value, ast.Name):
@@ -377,12 +396,21 @@ class Flow:
             return NOTHING
         return deeper(receiver) if move > 0 else shallower(receiver) if move < 0 else receiver
 
+    def is_agent(self, node: ast.expr) -> bool:
+        """Whether an expression names an agent of the notebook."""
+        if not isinstance(node, ast.Name) or not self.code.is_global(node):
+            return False
+        binding = self.code.names[node.id]
+        return isinstance(binding, Defined) and holds_agent(binding.live)
+
     def other_call(self, node: ast.Call, full: str | None) -> Values:
         """A call of a variable, a nested function, or a library's function."""
         functions = [] if full else [c.what for c in self.value(node.func) if isinstance(c.what, FunctionValue)]
         given = self.union(arguments_of(node))
         if full in CHECKERS:
             self.validators(given)
+        elif full == AGENT:
+            self.tools(given)
         elif not (full or "").startswith("builtins."):
             self.hand_over(given, to_step=False)
         if not functions:
