@@ -58,7 +58,7 @@ NOTEBOOK_SIDE = (
 )  # fmt: skip
 
 # Imported when a call is made: the client takes a second or two.
-CLIENTS = ("mistralai", "httpx2", "xllamacpp")
+CLIENTS = ("mistralai", "httpx2", "mcp", "xllamacpp")
 
 BLOCKED_IMPORTS = """
 import importlib, sys
