@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import engine, notebooks, recovery, tokens
+from benchmarks import engine, notebooks, recovery, stream, tokens
 from benchmarks.measures import Measure, Plan, page
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +16,7 @@ PARTS = {
     "engine": engine.measure,
     "notebooks": notebooks.measure,
     "recovery": recovery.measure,
+    "stream": stream.measure,
     "tokens": tokens.measure,
 }
 PAGE = ROOT / "docs" / "benchmarks.md"

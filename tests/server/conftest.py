@@ -52,6 +52,7 @@ def server(runtime: Runtime, bundles: None, tmp_path_factory: pytest.TempPathFac
     """A Jupyter server on the session's runtime."""
     with jupyter_server(runtime.home.data, tmp_path_factory.mktemp("server")) as running:
         yield running
+        assert "Traceback" not in running.read_log()
 
 
 @pytest.fixture(scope="session")
