@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,6 +25,7 @@ class Outcome:
         exit_code: What a terminal exits with.
         is_passing: Whether it is only a moment between two outcomes: `data` is what is new, and what is shown is not
             worth keeping.
+        forms: Other forms that a notebook may show instead, by MIME type.
     """
 
     data: Any
@@ -33,6 +34,7 @@ class Outcome:
     follow: Iterator[Outcome] | None = None
     exit_code: int = 0
     is_passing: bool = False
+    forms: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def json(self) -> str:
         """The data as indented JSON."""
@@ -55,7 +57,8 @@ class Display:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
-        return {"text/plain": self.outcome.text(Page()), "text/html": document(self.outcome.shown)}
+        plain = {"text/plain": self.outcome.text(Page()), "text/html": document(self.outcome.shown)}
+        return plain | dict(self.outcome.forms)
 
     def __repr__(self) -> str:
         return self.outcome.text(Page())

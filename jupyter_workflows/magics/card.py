@@ -11,6 +11,8 @@ from ..runs.static_html import render_workflow
 from ..schema import BundledWorkflow, Diagnostic, Manifest
 
 SHOWN_STEPS = 12
+# A page with our extension shows the live card, with a form to start it; see `labextension/src/lab/topics.ts`.
+WORKFLOW_MIME = "application/vnd.jupyter-workflows.workflow+json"
 
 
 def workflow_card(workflow: Workflow[Any, Any], manifest: Manifest, change: str) -> Outcome:
@@ -33,7 +35,7 @@ def workflow_card(workflow: Workflow[Any, Any], manifest: Manifest, change: str)
         "warnings": manifest.warnings,
         "change": change,
     }
-    return Outcome(data=data, shown=shown)
+    return Outcome(data=data, shown=shown, forms={WORKFLOW_MIME: {"digest": manifest.digest, "name": workflow.name}})
 
 
 class CardText:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlencode
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IfExists = Literal["raise", "attach", "restart"]
+
+# What a page with our extension looks up itself, see `labextension/src/lab/topics.ts`.
+RUNS_MIME = "application/vnd.jupyter-workflows.runs+json"
+INBOX_MIME = "application/vnd.jupyter-workflows.inbox+json"
+LARGEST_LIVE_LIST = 1_000
 
 SEARCH_ATTRIBUTES = {
     "JwBundle": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -90,6 +96,25 @@ class ListSource:
     wanted: Filter = field(default_factory=Filter)
     assignee: str | None = None
 
+    def where(self) -> dict[str, str]:
+        """The server it was read from, by which a page tells whether it can look there itself."""
+        return {"address": self.access.address, "namespace": self.access.client.namespace}
+
+    def query(self) -> str | None:
+        """A list's filters as the topic `runs?<query>` of a Jupyter server has them; None where it has no word."""
+        wanted = self.wanted
+        if wanted.bundle is not None or isinstance(wanted.since, timedelta) or self.limit > LARGEST_LIVE_LIST:
+            return None
+        statuses = [wanted.status] if isinstance(wanted.status, str) else list(wanted.status or ())
+        given = [
+            ("workflow", wanted.workflow),
+            *(("status", status) for status in statuses),
+            ("notebook", wanted.notebook),
+            ("since", wanted.since.isoformat() if wanted.since else None),
+            ("limit", str(self.limit)),
+        ]
+        return urlencode([(name, value) for name, value in given if value])
+
 
 class RunList(Viewable, list[Run[Any]]):
     """Runs as a table; `records` holds them as the server listed them."""
@@ -105,7 +130,10 @@ class RunList(Viewable, list[Run[Any]]):
         del include, exclude
         from .static_html import render_runs
 
-        return {"text/plain": runs_text(self.records), "text/html": render_runs(self.records)}
+        bundle: dict[str, Any] = {"text/plain": runs_text(self.records), "text/html": render_runs(self.records)}
+        if self.source and (query := self.source.query()) is not None:
+            bundle[RUNS_MIME] = {"query": query} | self.source.where()
+        return bundle
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # IPython prints a subclass of list as a list, whatever the bundle above says.
@@ -130,7 +158,10 @@ class Inbox(Viewable, list[schema.Approval]):
         del include, exclude
         from .static_html import render_inbox
 
-        return {"text/plain": inbox_text(self), "text/html": render_inbox(self)}
+        bundle: dict[str, Any] = {"text/plain": inbox_text(self), "text/html": render_inbox(self)}
+        if self.source and self.source.assignee is None:
+            bundle[INBOX_MIME] = self.source.where()
+        return bundle
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         del cycle
