@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Link, Refused } from "../src/components/protocol";
 import { unframed } from "../src/lab/frames";
-import { runsTopic, topicOf } from "../src/lab/mime";
+import { runsTopic, topicOf } from "../src/lab/topics";
 import { Shared } from "../src/lab/shared";
 import { DEAD_MS, LAST_RETRY_MS, retryDelay, type Socket, Stream } from "../src/lab/stream";
 

@@ -196,3 +196,8 @@ def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") ->
     made.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
     nbformat.write(made, path)
     return path
+
+
+def execute(page: Any, command: str, **arguments: Any) -> None:
+    """Runs a command of JupyterLab."""
+    page.evaluate("([command, args]) => { window.jupyterapp.commands.execute(command, args); }", [command, arguments])

@@ -27,7 +27,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
         <span class="jwl-muted" role="status">
           {state
             ? waiting.length
-              ? `${count(waiting.length, "approval")} wait`
+              ? count(waiting.length, "approval waits", "approvals wait")
               : "nothing waits for a decision"
             : "…"}
         </span>

@@ -1,10 +1,10 @@
-// The inbox, the list of runs, a workflow's card and a dashboard as the page knows them: each message replaces all.
+// The inbox, the list of runs, a workflow's card, a dashboard and the connection as the page knows them: each message replaces all.
 
-import type { DashboardState, InboxState, RunsState, WorkflowState } from "../schema";
+import type { ConnectionState, DashboardState, InboxState, RunsState, WorkflowState } from "../schema";
 import type { Following, Link, Liveness } from "./protocol";
 import { Observable } from "./run_model";
 
-type State = InboxState | RunsState | WorkflowState | DashboardState;
+type State = InboxState | RunsState | WorkflowState | DashboardState | ConnectionState;
 
 /** A topic of which each message tells everything. */
 export class StateModel<S extends State> extends Observable {

@@ -2,10 +2,11 @@
 
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
+import { DashboardModel } from "../components/dashboard_model";
 import { StateModel } from "../components/list_models";
 import { Link } from "../components/protocol";
 import { RunModel } from "../components/run_model";
-import type { InboxState, RunsState, WorkflowState } from "../schema";
+import type { ConnectionState, InboxState, RunsState, WorkflowState } from "../schema";
 import { Shared } from "./shared";
 import { type Socket, Stream } from "./stream";
 
@@ -23,7 +24,9 @@ export class Session {
   readonly runs: Shared<RunModel>;
   readonly lists: Shared<StateModel<RunsState>>;
   readonly workflows: Shared<StateModel<WorkflowState>>;
-  readonly inbox: StateModel<InboxState>;
+  readonly dashboards: Shared<DashboardModel>;
+  readonly status: StateModel<ConnectionState>;
+  readonly inboxes: Shared<StateModel<InboxState>>;
 
   constructor(readonly settings: ServerConnection.ISettings) {
     this.stream = new Stream(() => new settings.WebSocket(streamUrl(settings)) as Socket);
@@ -33,7 +36,9 @@ export class Session {
     this.runs = new Shared(topic => new RunModel(topic, link));
     this.lists = new Shared(topic => new StateModel<RunsState>(topic, link, "runs"));
     this.workflows = new Shared(topic => new StateModel<WorkflowState>(topic, link, "workflow"));
-    this.inbox = new StateModel<InboxState>("inbox", link, "inbox");
+    this.dashboards = new Shared(topic => new DashboardModel(topic, link));
+    this.status = new StateModel<ConnectionState>("status", link, "status");
+    this.inboxes = new Shared(topic => new StateModel<InboxState>(topic, link, "inbox"));
     // A laptop that wakes up, or a page that is looked at again, need not wait for the next try.
     window.addEventListener("online", () => this.stream.retry());
     document.addEventListener("visibilitychange", () => !document.hidden && this.stream.retry());

@@ -5,17 +5,11 @@
 
 import type { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Panel, type Widget } from "@lumino/widgets";
-import type { ComponentChild } from "preact";
-import { Inbox } from "../components/inbox";
-import type { StateModel } from "../components/list_models";
-import { type Liveness, Refused } from "../components/protocol";
-import { RunCard, type RunHost } from "../components/run_card";
-import { RunList } from "../components/run_list";
-import type { RunModel } from "../components/run_model";
-import { WorkflowCard } from "../components/workflow_card";
+import { Refused } from "../components/protocol";
+import type { RunHost } from "../components/run_card";
 import type { Session } from "./session";
-import { INBOX_MIME, RUN_MIME, RUNS_MIME, topicOf } from "./mime";
-import { View } from "./view";
+import { show, type Shown } from "./shown";
+import { sameServer, serverOf, topicOf } from "./topics";
 
 const WIDGET_MIME = "application/vnd.jupyter.widget-view+json";
 const SAVED_FORMS = ["text/html", "text/plain"];
@@ -24,43 +18,8 @@ const PATIENCE_MS = 400;
 /** A kernel that still has the widget shows it within this time. */
 const WIDGET_MS = 3_000;
 
-/** What is shown live under one topic. */
-interface Live {
-  topic: string;
-  source: { subscribe(listener: () => void): () => void; liveness: Liveness };
-  view: View;
-  known: () => boolean;
-  release: () => void;
-}
-
-/** Follows a topic and draws it. */
-export function live(session: Session, mime: string, topic: string, host: RunHost): Live {
-  if (mime === RUN_MIME) {
-    const model: RunModel = session.runs.take(topic);
-    const view = new View(() => <RunCard model={model} host={host} />);
-    return { topic, source: model, view, known: () => model.head !== null, release: () => session.runs.give(topic) };
-  }
-  const [models, draw] = listOf(session, mime, host);
-  const model = models.take(topic);
-  const view = new View(() => draw(model));
-  return { topic, source: model, view, known: () => model.state !== null, release: () => models.give(topic) };
-}
-
-type List = StateModel<never>;
-interface Lists {
-  take(topic: string): List;
-  give(topic: string): void;
-}
-
-function listOf(session: Session, mime: string, host: RunHost): [Lists, (model: List) => ComponentChild] {
-  const alone = { take: () => session.inbox, give: () => undefined } as unknown as Lists;
-  if (mime === INBOX_MIME) return [alone, model => <Inbox model={model} host={host} />];
-  if (mime === RUNS_MIME) return [session.lists as unknown as Lists, model => <RunList model={model} host={host} />];
-  return [session.workflows as unknown as Lists, model => <WorkflowCard model={model} host={host} />];
-}
-
 export class Output extends Panel implements IRenderMime.IRenderer {
-  private live: Live | null = null;
+  private live: Shown | null = null;
   /** What is shown in its place. */
   private standIn: Widget | null = null;
   private askedKernel = false;
@@ -86,10 +45,11 @@ export class Output extends Panel implements IRenderMime.IRenderer {
     if (topic !== null && topic === this.live?.topic) return;
     this.leave();
     if (topic === null) return this.showSaved();
-    const shown = live(this.session, this.mime, topic, this.host);
+    const shown = show(this.session, topic, this.host);
     this.live = shown;
     const look = () => this.look();
-    this.unsubscribe = [shown.source.subscribe(look), this.session.stream.watch(look)];
+    const { stream, status } = this.session;
+    this.unsubscribe = [shown.source.subscribe(look), stream.watch(look), status.subscribe(look)];
     this.timer = setTimeout(() => this.look(true), PATIENCE_MS);
     this.look();
   }
@@ -104,7 +64,7 @@ export class Output extends Panel implements IRenderMime.IRenderer {
   private look(impatient = false): void {
     const { live } = this;
     if (!live) return;
-    if (live.known()) {
+    if (live.known() && !this.isElsewhere()) {
       clearTimeout(this.timer);
       this.standFor(null);
       if (!live.view.parent) this.addWidget(live.view);
@@ -115,9 +75,17 @@ export class Output extends Panel implements IRenderMime.IRenderer {
     } else if (impatient && !this.standIn) void this.showSaved();
   }
 
-  /** Whether the server said that it knows nothing of it, or does not serve runs at all. */
-  private isUnknown(live: Live): boolean {
-    return live.source.liveness === "closed" || this.session.stream.state === "absent";
+  /** Whether the server said that it knows nothing of it, looks elsewhere, or does not serve runs at all. */
+  private isUnknown(live: Shown): boolean {
+    return live.source.liveness === "closed" || this.session.stream.state === "absent" || this.isElsewhere();
+  }
+
+  /** Whether this is a list of another Temporal than the Jupyter server's. */
+  private isElsewhere(): boolean {
+    const server = serverOf(this.mime, this.drawn?.data[this.mime]);
+    const state = this.session.status.state;
+    if (!server || !state?.address) return false;
+    return state.namespace !== server.namespace || !sameServer(state.address, server.address);
   }
 
   protected override onAfterAttach(): void {
@@ -125,7 +93,7 @@ export class Output extends Panel implements IRenderMime.IRenderer {
   }
 
   /** The kernel's own view: a run that this server does not know may be one of another Temporal. */
-  private async showKernels(live: Live): Promise<void> {
+  private async showKernels(live: Shown): Promise<void> {
     const model = this.drawn!;
     const registry = this.ownRegistry();
     if (!(WIDGET_MIME in model.data && model.trusted && registry.getFactory(WIDGET_MIME))) return this.showSaved();
@@ -138,7 +106,7 @@ export class Output extends Panel implements IRenderMime.IRenderer {
       renderer.dispose();
       return this.showSaved();
     }
-    if (this.live !== live || live.known()) renderer.dispose();
+    if (this.live !== live || live.view.parent) renderer.dispose();
     else this.standFor(renderer);
   }
 

@@ -1,0 +1,58 @@
+// What a person should be told about: an approval that begins to wait for them, a run that ends badly. Each once, and
+// only what happened while the page was looking; what was there before is no news.
+
+import type { InboxState, Run, RunsState } from "../schema";
+import { oneLine } from "../components/untrusted";
+import { statusWords } from "../components/words";
+
+export interface News {
+  kind: "approval" | "failure";
+  message: string;
+  id: string;
+  runId: string;
+}
+
+const BAD = new Set<Run["status"]>(["failed", "timed_out", "terminated"]);
+
+/** Approvals that are new since the last look. */
+export class ApprovalNews {
+  private known: Set<string> | null = null;
+
+  look({ approvals, reviewer }: InboxState): News[] {
+    const { known } = this;
+    const now = new Set<string>();
+    const news: News[] = [];
+    for (const { approval } of approvals) {
+      const { workflow_id: id, run_id: runId, assignee } = approval;
+      const key = `${id}/${runId}/${approval.id}`;
+      now.add(key);
+      const mine = !assignee || assignee.toLowerCase() === reviewer.toLowerCase();
+      if (!known || known.has(key) || !mine || !id || !runId) continue;
+      const question = oneLine(approval.message.replace(/^[#>*\s]+/, ""), 120);
+      news.push({ kind: "approval", message: `${oneLine(approval.workflow ?? id, 60)} waits: ${question}`, id, runId });
+    }
+    // What was decided may not come back, but a list that is cut may leave some out for a while.
+    this.known = new Set([...(known ?? []), ...now]);
+    return news;
+  }
+}
+
+/** Runs that ended badly since the last look. */
+export class FailureNews {
+  private known: Map<string, Run["status"]> | null = null;
+
+  look({ runs }: RunsState): News[] {
+    const known = this.known;
+    const news: News[] = [];
+    const now = new Map(known ?? []);
+    for (const run of runs) {
+      const before = now.get(run.run_id);
+      now.set(run.run_id, run.status);
+      if (!known || !BAD.has(run.status) || (before !== undefined && before !== "running")) continue;
+      const message = `${oneLine(run.workflow, 60)} ${statusWords(run.status)} (${oneLine(run.id, 60)})`;
+      news.push({ kind: "failure", message, id: run.id, runId: run.run_id });
+    }
+    this.known = now;
+    return news;
+  }
+}

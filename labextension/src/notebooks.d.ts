@@ -1,0 +1,5 @@
+declare module "*.ipynb" {
+  import type { PartialJSONObject } from "@lumino/coreutils";
+  const notebook: PartialJSONObject;
+  export default notebook;
+}
