@@ -167,6 +167,17 @@ async def flow(n: int) -> int:
     heartbeat(n)  #! JW208
     return n
 """,
+    "tokens of a workflow": """
+from jupyter_workflows import ai
+from jupyter_workflows.ai import stream
+# ---
+@workflow
+async def flow(n: int) -> int:
+    ai.emit("text")  #! JW208
+    ai.last_text()  #! JW208
+    stream(["text"])  #! JW208
+    return n
+""",
     "a library's coroutine": """
 import tqdm_like
 # ---
