@@ -53,6 +53,19 @@ def fails_once(log: str) -> list:
     if not before[0]:
         raise ValueError("broke off")
     return before
+
+@activity(retry=RetryPolicy(max_attempts=2, initial_interval=SOON))
+async def write_late(pieces: list[str], until: str) -> int:
+    # The second attempt writes when there is a file; the first one breaks off.
+    attempt = temporalio.activity.info().attempt
+    while attempt == 2 and not Path(until).exists():
+        await asyncio.sleep(0.01)
+    for piece in pieces:
+        ai.emit(piece)
+    if attempt == 1:
+        await asyncio.sleep(0.5)
+        raise ValueError("broke off")
+    return attempt
 """
 WORKFLOWS = """
 @workflow
@@ -62,6 +75,10 @@ async def writer(pieces: list[str], every: float = 0.0, until: str = "") -> str:
 @workflow
 async def crowd(writers: int, count: int, every: float) -> list:
     return await asyncio.gather(*(write_many(count, every) for _ in range(writers)))
+
+@workflow
+async def late(pieces: list[str], until: str) -> int:
+    return await write_late(pieces, until)
 
 @workflow
 async def twice(log: str) -> list:
