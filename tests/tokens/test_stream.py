@@ -64,7 +64,8 @@ async def test_a_stream_that_is_left_early_is_closed():
 
 
 def test_a_synchronous_stream_is_read_and_emitted():
-    exchange, closed = Exchange(), []
+    exchange = Exchange()
+    closed: list[bool] = []
 
     def source() -> Iterator[Any]:
         try:

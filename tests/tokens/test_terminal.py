@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from jupyter_workflows.schema import Token
 
@@ -22,6 +23,7 @@ def test_scripts_are_told_each_piece(writers: Writers, until: Path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
         seen: list[Token] = []
+        told: dict[str, Any] = {}
         for line in follower.stdout:
             told = json.loads(line)
             seen += [Token.model_validate(token) for token in told.get("tokens", ())]
