@@ -16,6 +16,7 @@ from .checks import Check, Partial, Policy, Trial, doubts_of, listed
 # Always the newest: history keeps every change of it, the run's memo stays small.
 MEMO_KEY = "checked"
 SHOWN_IN_QUESTION = 20
+RECORDED_CHARACTERS = 1_000
 
 
 async def settled(trial: Trial, check: Check) -> Any:
@@ -112,4 +113,6 @@ def called(step: str) -> str:
 def record(checked: Checked) -> None:
     """Puts on record what became of a doubtful answer; outside of a workflow there is no record."""
     if temporalio.workflow.in_workflow():
+        doubts = [doubt.model_copy(update={"reason": doubt.reason[:RECORDED_CHARACTERS]}) for doubt in checked.doubts]
+        checked = checked.model_copy(update={"doubts": doubts})
         temporalio.workflow.upsert_memo({MEMO_KEY: checked.model_dump(mode="json")})

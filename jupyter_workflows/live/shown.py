@@ -6,13 +6,14 @@ import json
 from typing import Any, cast
 
 from ..runs.untrusted import described, one_line, preview, printable
-from ..schema import Approval, Failure, Step
+from ..schema import Approval, Checked, Doubt, Edit, Failure, Step
 from .messages import ShownApproval, ShownValue, StepDetails, wire_text
 
 MAX_VALUE = 20_000
 MAX_APPROVAL = 256_000
 MAX_FAILURE_TEXT = 8_000
 MAX_CAUSES = 8
+MAX_DOUBTS = 30
 ENCODER = json.JSONEncoder(indent=2, ensure_ascii=False, default=described, skipkeys=True)
 
 
@@ -70,6 +71,21 @@ def shown_failure(failure: Failure | None, depth: int = 0) -> Failure | None:
     return failure.model_copy(update=texts)
 
 
+def shown_check(checked: Checked | None) -> Checked | None:
+    """What became of a doubtful answer, bounded."""
+    if checked is None:
+        return None
+    doubts = [
+        Doubt(field=one_line(doubt.field, 120), reason=one_line(doubt.reason, 500), by=one_line(doubt.by, 80))
+        for doubt in checked.doubts[:MAX_DOUBTS]
+    ]
+    edits = [
+        Edit(path=one_line(edit.path, 120), before=preview(edit.before, 120), after=preview(edit.after, 120))
+        for edit in checked.edits[:MAX_DOUBTS]
+    ]
+    return checked.model_copy(update={"doubts": doubts, "edits": edits})
+
+
 def step_details(step: Step) -> StepDetails:
     """A step in full."""
     attempts = [
@@ -82,6 +98,7 @@ def step_details(step: Step) -> StepDetails:
         "approval": None,
         "failure": shown_failure(step.failure),
         "attempts": attempts,
+        "checked": shown_check(step.checked),
     }
     return StepDetails(
         step=step.model_copy(update=bare),

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ..schema import Approval, Failure, Step
 from .elements import VALUE_LENGTH, icon, line, moment, value_text
 from .style import TONES
-from .text import checked_words, chosen, count_words, status_words, step_words, usage_words
+from .text import checked_words, chosen, count_words, progress, status_words, step_words, usage_words
 from .timescale import Timescale
 from .untrusted import human_seconds, one_line, preview
 
@@ -79,11 +79,21 @@ def remark(step: Step, now: datetime) -> str:
         return f'<span class="jw-muted jw-any">{" · ".join(filter(None, said))}</span>'
     if step.status in ("running", "retrying", "waiting") or (step.kind == "timer" and step.summary):
         said = step_words(step, now) if step.status != "completed" else ""
+        bar = progress_bar(step) if step.status == "running" else ""
         summary = f"{line(step.summary, 100)}{' · ' if said else ''}" if step.summary else ""
-        return f'<span class="jw-muted jw-any">{summary}{escape(said)}</span>'
+        return f'{bar}<span class="jw-muted jw-any">{summary}{escape(said)}</span>'
     if step.kind == "child" and step.child_run:
         return f'<span class="jw-muted jw-mono jw-any">{line(step.child_run)}</span>'
     return f'<span class="jw-muted jw-any">{line(step.summary, 120)}</span>' if step.summary else ""
+
+
+def progress_bar(step: Step) -> str:
+    """How far a step is, where it reports that; the words beside it say the same."""
+    found = progress(step.heartbeat)
+    if found is None:
+        return ""
+    share = 100 * found[0] / found[1]
+    return f'<span class="jw-progress" aria-hidden="true"><span style="width:{share:.1f}%"></span></span>'
 
 
 def failure_line(failure: Failure, step: Step) -> str:

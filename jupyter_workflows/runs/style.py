@@ -83,6 +83,9 @@ overflow:auto}}
 .jw-note details{{padding:4px 0 0;border:0}}
 .jw summary{{cursor:pointer;color:var(--jw-muted);font-size:12px}}
 .jw-foot{{padding:8px 14px;border-top:1px solid var(--jw-line);overflow-wrap:anywhere}}
+.jw-progress{{display:inline-block;width:80px;height:6px;margin-right:8px;border-radius:3px;
+  background:var(--jw-off-soft);overflow:hidden;vertical-align:middle}}
+.jw-progress>span{{display:block;height:100%;background:currentColor}}
 .jw-tag{{display:inline-block;padding:0 6px;border-radius:4px;background:var(--jw-off-soft);font-size:11px;
 line-height:17px;white-space:nowrap}}
 .jw-flow{{display:flex;flex-wrap:wrap;gap:5px 6px;align-items:center;padding:10px 14px}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from ..schema import Approval, Checked, Diagnostic, Run, Step, Usage
 from .failures import error_text, failed_step, failure_message
@@ -81,7 +82,7 @@ def step_words(step: Step, now: datetime) -> str:
     if step.status == "waiting" and step.kind == "timer":
         return f"sleeps, wakes {ago(step.due_at, now)}" if step.due_at else "sleeps"
     if step.status == "running":
-        report = f", reports {preview(step.heartbeat, 60)}" if step.heartbeat is not None else ""
+        report = f", {report_words(step.heartbeat)}" if step.heartbeat is not None else ""
         return f"running {since_words(started(step), now)}{attempt_words(step)}{report}"
     if step.status == "retrying":
         why = f" after {one_line(error_text(step.failure), 160)}" if step.failure else ""
@@ -94,6 +95,28 @@ def step_words(step: Step, now: datetime) -> str:
     tries = f", {step.attempt} attempts" if step.attempt > 1 else ""
     more = "".join(f" · {said}" for said in (usage_words(step.usage), checked_words(step.checked)) if said)
     return f"{words}{took}{tries}{why}{more}".strip()
+
+
+def progress(report: object) -> tuple[float, float] | None:
+    """How much is done of how much, where a step reports `{"done": 3, "total": 10}`; None for any other report."""
+    if not isinstance(report, dict):
+        return None
+    given = cast("dict[Any, Any]", report)
+    done: Any = given.get("done")
+    total: Any = given.get("total")
+    numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in (done, total))
+    if not numbers or not 0 <= done <= total < float("inf") or not total:
+        return None
+    return done, total
+
+
+def report_words(report: object) -> str:
+    """`3 of 10 done, 30 %`, or what else a step reports."""
+    found = progress(report)
+    if found is None:
+        return f"reports {preview(report, 60)}"
+    done, total = found
+    return f"{done:,.6g} of {total:,.6g} done, {100 * done / total:.0f} %"
 
 
 def usage_words(usage: Usage | None) -> str:

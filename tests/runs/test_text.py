@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from jupyter_workflows import schema
-from jupyter_workflows.runs.text import diagnostics_text, doing, inbox_text, run_text, runs_text
+from jupyter_workflows.runs.text import diagnostics_text, doing, inbox_text, report_words, run_text, runs_text
 
 from . import snapshots as made
 
@@ -101,3 +101,19 @@ def test_a_text_of_a_workflow_never_reaches_the_terminal_raw(text: str) -> None:
         assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cs") and c != "\n"]
         assert not set(shown) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\u200b")
         assert len(shown) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ({"done": 3, "total": 10}, "3 of 10 done, 30 %"),
+        ({"done": 1500, "total": 2000.0}, "1,500 of 2,000 done, 75 %"),
+        ({"done": 11, "total": 10}, 'reports {"done": 11, "total": 10}'),
+        ({"done": 0, "total": 0}, 'reports {"done": 0, "total": 0}'),
+        ({"done": True, "total": 2}, 'reports {"done": true, "total": 2}'),
+        ({"done": "<b>", "total": 2}, 'reports {"done": "<b>", "total": 2}'),
+        (7, "reports 7"),
+    ],
+)
+def test_a_report_of_progress_is_told_in_words(report: object, words: str):
+    assert report_words(report) == words

@@ -1,11 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Attempt, CellLocation, StepDetails as Details } from "../schema";
+import type { Attempt, CellLocation, Checked, StepDetails as Details, Usage } from "../schema";
 import type { RunModel } from "./run_model";
 import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
 import { TokenStream } from "./token_stream";
 import { oneLine } from "./untrusted";
-import { duration, moment, statusWords, time } from "./words";
+import { duration, moment, statusWords, time, usageWords } from "./words";
 
 interface DetailsProps {
   model: RunModel;
@@ -72,6 +72,8 @@ function Found({ found, onShow, onOpenChild }: FoundProps) {
   return (
     <>
       {step.summary && <div class="jwl-said">{oneLine(step.summary, 300)}</div>}
+      {step.usage && <div class="jwl-said">Models: {usageWords(step.usage)}</div>}
+      {step.checked && <Check checked={step.checked} />}
       {step.failure && <FailureView failure={step.failure} onShow={onShow} />}
       <div class="jwl-values">
         <Value label="input" value={found.input} />
@@ -85,6 +87,37 @@ function Found({ found, onShow, onOpenChild }: FoundProps) {
         </button>
       )}
     </>
+  );
+}
+
+const OUTCOMES: Record<Checked["outcome"], string> = {
+  repeated: "asked again",
+  accepted: "taken as partial",
+  approved: "let through",
+  rejected: "rejected",
+  failed: "nothing helped",
+};
+
+/** What was doubtful in the answer, and what became of it. */
+function Check({ checked }: { checked: Checked }) {
+  const by = checked.by ? ` by ${oneLine(checked.by, 80)}` : "";
+  return (
+    <div class="jwl-said" role="group" aria-label="Check of the answer">
+      <b>Doubtful, {OUTCOMES[checked.outcome] + by}</b>
+      <ul>
+        {checked.doubts.map((doubt, place) => (
+          <li key={place}>
+            {doubt.field && <code>{oneLine(doubt.field, 120)}</code>} {oneLine(doubt.reason, 500)}
+          </li>
+        ))}
+        {checked.edits.map((edit, place) => (
+          <li key={`edit ${place}`}>
+            edited <code>{oneLine(edit.path, 120)}</code>: {oneLine(String(edit.before), 120)} →{" "}
+            {oneLine(String(edit.after), 120)}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

@@ -1,5 +1,7 @@
 // Durations, moments and counts in words, the same as the text and static HTML views write them.
 
+import type { Usage } from "../schema";
+
 const UNITS: [string, number, string, number][] = [
   ["d", 86_400, "h", 3_600],
   ["h", 3_600, "min", 60],
@@ -54,4 +56,17 @@ export function statusWords(status: string): string {
 /** A wire time as milliseconds; NaN for none. */
 export function time(text: string | null | undefined): number {
   return text ? Date.parse(text) : NaN;
+}
+
+/** `2 calls, 1,204 tokens, cost 0.0031`: what model calls took. */
+export function usageWords(usage: Usage): string {
+  const tokens = usage.input_tokens + usage.output_tokens;
+  const more = usage.unpriced_calls > 0 ? " and more" : "";
+  const parts = [
+    count(usage.calls, "call"),
+    tokens > 0 ? `${usage.estimated ? "about " : ""}${count(tokens, "token")}` : "",
+    usage.pages > 0 ? count(usage.pages, "page") : "",
+    usage.cost ? `cost ${Number(usage.cost.toPrecision(4))}${more}` : "",
+  ];
+  return parts.filter(Boolean).join(", ");
 }
