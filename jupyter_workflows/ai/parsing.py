@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, Unpack, cast
 
 from pydantic import PydanticSchemaGenerationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..authoring.checks import Check, Partial, check_of
 from ..authoring.settling import settled
@@ -63,9 +64,10 @@ async def parse(
     manner = manner_of(options, request, str(request.messages[-1].content))
     try:
         trial = ParseTrial(request, manner, wanted)
-    except PydanticSchemaGenerationError as error:
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):
+        given = wanted.__name__ if isinstance(wanted, type) else f"a value of type {type(wanted).__name__}"
         raise AuthoringError(
-            f"ai.parse({wanted!r}, ...) takes a pydantic model or a type of plain data: {str(error).splitlines()[0]}",
+            f"ai.parse takes a pydantic model, a dataclass or a type of plain data, and {given} has no JSON Schema",
             code="JW458",
         ) from None
     found = await settled(trial, Check() if check is None else check_of(check))

@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from ..errors import AuthoringError, CheckFailed
 from ..schema import Doubt
-from .policies import meant, positive
+from .policies import positive
 
 T = TypeVar("T")
 
@@ -130,7 +130,9 @@ class Check:
                     code="JW453",
                 )
         if on_doubt is not None and on_doubt not in POLICIES:
-            raise AuthoringError(f"Check(on_doubt={on_doubt!r}): {meant(str(on_doubt), POLICIES)}", code="JW454")
+            raise AuthoringError(
+                f"Check(on_doubt={on_doubt!r}) takes 'repair', 'ask', 'accept' or 'fail'", code="JW454"
+            )
         if otherwise not in POLICIES or otherwise == "repair":
             raise AuthoringError(f"Check(otherwise={otherwise!r}) takes 'ask', 'accept' or 'fail'", code="JW454")
         if type(repairs) is not int or not 1 <= repairs <= MAX_REPAIRS:

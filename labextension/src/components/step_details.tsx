@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Attempt, CellLocation, Checked, StepDetails as Details, Usage } from "../schema";
+import type { Attempt, CellLocation, Checked, StepDetails as Details } from "../schema";
 import type { RunModel } from "./run_model";
 import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
