@@ -72,11 +72,13 @@ async def answered(request: R, purpose: Purpose, call: Callable[[Mistral, Server
     """One call, within its time, with what it failed of in our words."""
     server = await located(server_for(request.server))
     model = server.model(request.model, purpose)
+    # The first call of a process imports the client, for a second or two: no fault of the server.
+    client = await client_of(server)
     try:
         # The local model answers one call after the other; waiting for its turn is no fault of a call.
         async with _local_turn if server.is_local else contextlib.nullcontext():
             async with asyncio.timeout(request.timeout.total_seconds()):
-                return await call(await client_of(server), server, model, request)
+                return await call(client, server, model, request)
     except ModelCallFailed:
         raise
     except TimeoutError:
