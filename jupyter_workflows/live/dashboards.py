@@ -14,7 +14,8 @@ from ..errors import JupyterWorkflowsError
 from ..runs.access import RunAccess
 from ..runs.listing import Filter
 from ..runs.statistics.collecting import TARGET, Question, Statistics
-from ..schema import Dashboard, RunStatus
+from ..schema import RunStatus
+from ..schema.dashboards import Dashboard
 from .messages import DashboardState
 from .topics import PolledTopic, Tell
 

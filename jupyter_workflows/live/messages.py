@@ -21,7 +21,6 @@ from ..schema import (
     BundledActivity,
     BundledWorkflow,
     CellLocation,
-    Dashboard,
     Diagnostic,
     Failure,
     Run,
@@ -30,6 +29,7 @@ from ..schema import (
     Verdict,
     Wire,
 )
+from ..schema.dashboards import Dashboard
 
 
 class ShownValue(Wire):

@@ -16,6 +16,7 @@ from jupyter_workflows.runs.statistics.figures import Collected, build
 from jupyter_workflows.runs.statistics.listed import Listed, Listing, closed_runs
 from jupyter_workflows.runs.statistics.periods import periods_of
 from jupyter_workflows.runs.statistics.sampling import strata
+from jupyter_workflows.schema import dashboards
 
 from .stories import NOW, approval
 
@@ -43,7 +44,7 @@ def facts(chance: random.Random, name: str, seconds: float, step: str, status: s
         causes.append(CauseFacts(step, chance.choices(ERRORS, (6, 3, 1))[0], chance.randint(1, 2), 0))
     if status == "failed":
         causes.append(CauseFacts(step, chance.choices(("ValueError", "ConnectionError"), (4, 1))[0], 2, 1))
-    spent: dict[schema.Place, float] = {"run": seconds * 0.7, "queue": seconds * 0.08, "other": seconds * 0.02}
+    spent: dict[dashboards.Place, float] = {"run": seconds * 0.7, "queue": seconds * 0.08, "other": seconds * 0.02}
     spent |= {"retry": seconds * 0.3} if causes else {}
     spent |= {"people": 3_600 * chance.expovariate(4)} if asked else {}
     steps = [
@@ -99,7 +100,7 @@ def waiting(number: int, hours: float, assignee: str | None, message: str) -> Li
     return Listed(run, [asked(opened, assignee, message=message)])
 
 
-def dashboard(runs: int = 1_400, histories: int = 10_000) -> schema.Dashboard:
+def dashboard(runs: int = 1_400, histories: int = 10_000) -> dashboards.Dashboard:
     chance = random.Random(11)
     made = [listed(chance, number) for number in range(runs)]
     open_runs = [
@@ -127,11 +128,11 @@ def dashboard(runs: int = 1_400, histories: int = 10_000) -> schema.Dashboard:
     return found.model_copy(update={"causes": causes})
 
 
-def told(made: schema.Dashboard | None = None) -> list[Telling]:
+def told(made: dashboards.Dashboard | None = None) -> list[Telling]:
     return [Telling(DashboardState(topic=TOPIC, number=1, dashboard=made or dashboard()))]
 
 
-def nothing() -> schema.Dashboard:
+def nothing() -> dashboards.Dashboard:
     """A namespace in which nothing has run."""
     return build(
         Collected(
@@ -146,7 +147,7 @@ def nothing() -> schema.Dashboard:
     )
 
 
-def hostile(say: Callable[[str], str]) -> schema.Dashboard:
+def hostile(say: Callable[[str], str]) -> dashboards.Dashboard:
     """A dashboard with a text of somebody else's at each place that takes one."""
     made = dashboard(runs=40)
     cause = {"workflow": "cause workflow", "step": "cause step", "error": "cause error", "example": "cause example"}

@@ -1,4 +1,4 @@
-"""TypeScript sees the types that Python has: `schema.py` -> `schema.json` here, -> `schema.ts` in vitest."""
+"""TypeScript sees the types that Python has: `schema` -> `schema.json` here, -> `schema.ts` in vitest."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from jupyter_workflows.runs.listing import Filter
 from jupyter_workflows.runs.reading import RunReader, Snapshot
 from jupyter_workflows.runs.statistics import collecting
 from jupyter_workflows.runs.statistics.collecting import Question, Statistics
+from jupyter_workflows.schema import dashboards
 
 from .conftest import Engine, eventually
 
@@ -82,12 +83,12 @@ def snapshots(scenes: Engine) -> list[Snapshot]:
     return [loop_thread().run(read(run), timeout=30) for run in all_records(access)]
 
 
-def look(statistics: Statistics) -> schema.Dashboard:
+def look(statistics: Statistics) -> dashboards.Dashboard:
     return loop_thread().run(statistics.look(), timeout=60)
 
 
 @pytest.fixture(scope="module")
-def dashboard(scenes: Engine, snapshots: list[Snapshot]) -> schema.Dashboard:
+def dashboard(scenes: Engine, snapshots: list[Snapshot]) -> dashboards.Dashboard:
     return look(Statistics(scenes.access, Question(wanted=WANTED)))
 
 
@@ -105,7 +106,7 @@ def closed(snapshots: list[Snapshot]) -> list[Snapshot]:
     return [each for each in snapshots if each.run.closed_at]
 
 
-def test_counts_are_those_of_the_histories(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_counts_are_those_of_the_histories(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     assert dashboard.counts == Counter(each.run.status for each in snapshots)
     assert set(dashboard.counts) == {"running", "completed", "failed", "cancelled", "terminated", "continued_as_new"}
     by_workflow = {each.name: each.counts for each in dashboard.workflows}
@@ -119,7 +120,7 @@ def test_counts_are_those_of_the_histories(dashboard: schema.Dashboard, snapshot
     assert in_periods == dashboard.counts
 
 
-def test_recovery_is_that_of_the_histories(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_recovery_is_that_of_the_histories(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     met = [each for each in closed(snapshots) if met_failure(each)]
     recovered = [each for each in met if each.run.status == "completed"]
     assert len(recovered) == 1, "`everything` retried and completed"
@@ -130,7 +131,7 @@ def test_recovery_is_that_of_the_histories(dashboard: schema.Dashboard, snapshot
     assert sum(period.met_failure for period in dashboard.periods) == len(met)
 
 
-def test_durations_of_workflows_are_those_of_the_histories(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_durations_of_workflows_are_those_of_the_histories(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     for each in dashboard.workflows:
         ended = [one.run for one in closed(snapshots) if one.run.workflow == each.name]
         took = [(run.closed_at - run.started_at).total_seconds() for run in ended if run.closed_at]
@@ -140,7 +141,7 @@ def test_durations_of_workflows_are_those_of_the_histories(dashboard: schema.Das
             assert each.duration.p90 == pytest.approx(nearest_rank(took, 0.9), abs=0.005)
 
 
-def test_steps_are_those_of_the_histories(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_steps_are_those_of_the_histories(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     steps = [(each.run.workflow, step) for each in closed(snapshots) for step in each.steps if step.kind != "signal"]
     assert {(each.workflow, each.name) for each in dashboard.steps} == {(name, step.name) for name, step in steps}
     for each in dashboard.steps:
@@ -160,7 +161,7 @@ def test_steps_are_those_of_the_histories(dashboard: schema.Dashboard, snapshots
             assert each.duration.longest == pytest.approx(max(ran), abs=0.002)
 
 
-def test_time_spent_adds_up_to_the_durations(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_time_spent_adds_up_to_the_durations(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     for each in dashboard.spent:
         ended = [one.run for one in closed(snapshots) if one.run.workflow == each.workflow]
         took = sum((run.closed_at - run.started_at).total_seconds() for run in ended if run.closed_at)
@@ -169,7 +170,7 @@ def test_time_spent_adds_up_to_the_durations(dashboard: schema.Dashboard, snapsh
     assert {"run", "retry", "people", "child", "timer"} <= set(everything)
 
 
-def test_causes_name_step_class_and_words(dashboard: schema.Dashboard):
+def test_causes_name_step_class_and_words(dashboard: dashboards.Dashboard):
     found = {(each.workflow, each.step, each.error): each for each in dashboard.causes}
     retried = found["everything", "flaky", "ConnectionError"]
     assert (retried.retries, retried.failures, retried.runs, retried.recovered) == (2, 0, 1, 1)
@@ -181,7 +182,7 @@ def test_causes_name_step_class_and_words(dashboard: schema.Dashboard):
     assert found["recovers", "too_slow", "TimeoutError (attempt took too long)"].failures == 1
 
 
-def test_approvals_are_those_of_the_runs(dashboard: schema.Dashboard, snapshots: list[Snapshot]):
+def test_approvals_are_those_of_the_runs(dashboard: dashboards.Dashboard, snapshots: list[Snapshot]):
     asked = [step.approval for each in snapshots for step in each.steps if step.approval]
     found = dashboard.approvals
     states = Counter(approval.status for approval in asked)
@@ -198,7 +199,7 @@ def test_approvals_are_those_of_the_runs(dashboard: schema.Dashboard, snapshots:
     assert by_reviewer == {None: (1, 1, 1), "ada": (0, 1, 0), "bob": (0, 1, 0)}
 
 
-def test_what_was_learnt_is_not_read_again(scenes: Engine, dashboard: schema.Dashboard):
+def test_what_was_learnt_is_not_read_again(scenes: Engine, dashboard: dashboards.Dashboard):
     again = look(Statistics(scenes.access, Question(wanted=WANTED)))
     assert again.basis.read == 0, "what closed histories told is kept on disk"
     assert (again.steps, again.causes, again.recovery) == (dashboard.steps, dashboard.causes, dashboard.recovery)
@@ -234,13 +235,13 @@ def test_the_next_look_lists_only_what_is_new(scenes: Engine):
     ],
     ids=["workflow", "status", "since now", "since", "none"],
 )
-def test_filters(scenes: Engine, dashboard: schema.Dashboard, wanted: Filter, count: int):
+def test_filters(scenes: Engine, dashboard: dashboards.Dashboard, wanted: Filter, count: int):
     found = look(Statistics(scenes.access, Question(wanted=wanted)))
     assert sum(found.counts.values()) == found.basis.runs == count
     assert found.basis.exact
 
 
-def test_more_runs_than_are_listed_are_counted(scenes: Engine, dashboard: schema.Dashboard):
+def test_more_runs_than_are_listed_are_counted(scenes: Engine, dashboard: dashboards.Dashboard):
     found = look(Statistics(scenes.access, Question(wanted=WANTED, limit=5)))
     assert (found.basis.runs, found.basis.listed) == (13, 5)
     assert found.counts == dashboard.counts
@@ -248,7 +249,7 @@ def test_more_runs_than_are_listed_are_counted(scenes: Engine, dashboard: schema
 
 
 def test_what_patience_does_not_reach_comes_with_the_next_look(
-    scenes: Engine, dashboard: schema.Dashboard, monkeypatch: pytest.MonkeyPatch
+    scenes: Engine, dashboard: dashboards.Dashboard, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(collecting, "BATCH", 5)
     without_cache = RunAccess(scenes.client)

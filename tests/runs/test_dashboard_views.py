@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from jupyter_workflows import schema
 from jupyter_workflows.errors import JupyterWorkflowsError
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.listing import Filter
@@ -21,6 +20,7 @@ from jupyter_workflows.runs.statistics.collecting import Question, Statistics
 from jupyter_workflows.runs.statistics.dashboard import RunDashboard
 from jupyter_workflows.runs.statistics.headlines import percent
 from jupyter_workflows.runs.statistics.pictures import html_of, svg_of, text_of
+from jupyter_workflows.schema import dashboards
 from tests.e2e import dashboard_story
 from tests.e2e.hostile import PAYLOADS
 
@@ -29,7 +29,7 @@ TABLES = {"periods", "workflows", "steps", "time", "causes", "reviewers", "waiti
 FIGURES = {"runs", "recovery", "causes", "time", "durations", "reviewers"}
 
 
-def shown(made: schema.Dashboard) -> RunDashboard:
+def shown(made: dashboards.Dashboard) -> RunDashboard:
     # Its client is asked nothing here.
     access: Any = RunAccess(None)  # pyright: ignore[reportArgumentType]
     return RunDashboard(Statistics(access, Question(wanted=Filter())), made)
@@ -51,7 +51,7 @@ def test_bundle_survives_without_us():
 
 
 @pytest.mark.parametrize("made", [WEEK, dashboard_story.nothing()], ids=["week", "nothing"])
-def test_svg_is_well_formed(made: schema.Dashboard):
+def test_svg_is_well_formed(made: dashboards.Dashboard):
     root = ET.fromstring(svg_of(made))
     texts = {each.text for each in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"Runs over time", "Recovery rate over time", "Where time goes"} <= texts
@@ -68,7 +68,7 @@ class Tags(HTMLParser):
         self.seen |= {tag, *(f"{tag}@{name}" for name, _ in attrs)}
 
 
-def tags_of(made: schema.Dashboard) -> set[str]:
+def tags_of(made: dashboards.Dashboard) -> set[str]:
     parser = Tags()
     parser.feed(html_of(made))
     return parser.seen

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...schema import Approval, ApprovalFigures, Percentiles, ReviewerFigures, Run, Waiting
+from ...schema import Approval, Run
+from ...schema.dashboards import ApprovalFigures, Percentiles, ReviewerFigures, Waiting
 from ..untrusted import one_line
 from .listed import Listed
 from .quantiles import percentiles

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from ...schema import Dashboard, Place, RunStatus, TimeSpent
+from ...schema import RunStatus
+from ...schema.dashboards import Dashboard, Place, TimeSpent
 from ..text import status_words
 from ..untrusted import human_seconds, one_line
 from .headlines import percent

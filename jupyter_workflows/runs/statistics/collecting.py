@@ -16,7 +16,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 
 from ...errors import JupyterWorkflowsError
-from ...schema import CauseFigures, Dashboard, Failure, Run
+from ...schema import Failure, Run
+from ...schema.dashboards import CauseFigures, Dashboard
 from ..access import RunAccess, in_our_words
 from ..failures import payloads_of, read_failure
 from ..listing import Filter

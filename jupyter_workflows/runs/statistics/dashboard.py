@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ... import schema
 from ...connection import loop_thread
+from ...schema import dashboards
 from ..access import RunAccess
 from ..viewing import Viewable
 from .collecting import Question, Statistics
@@ -31,7 +31,7 @@ class RunDashboard(Viewable):
         data: The figures.
     """
 
-    def __init__(self, statistics: Statistics, data: schema.Dashboard) -> None:
+    def __init__(self, statistics: Statistics, data: dashboards.Dashboard) -> None:
         self.statistics = statistics
         self.data = data
 

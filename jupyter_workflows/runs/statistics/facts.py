@@ -16,7 +16,8 @@ from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCa
 from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.history.v1 import HistoryEvent
 
-from ...schema import Place, RunStatus, StepKind
+from ...schema import RunStatus, StepKind
+from ...schema.dashboards import Place
 from ..history import Reduction
 from ..steps import Draft
 from ..values import Decode

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ...schema import (
+from ...schema import Run, RunStatus, StepKind
+from ...schema.dashboards import (
     Basis,
     CauseFigures,
     Dashboard,
@@ -20,10 +21,7 @@ from ...schema import (
     Percentiles,
     Period,
     Place,
-    Run,
-    RunStatus,
     StepFigures,
-    StepKind,
     TimeSpent,
     WorkflowFigures,
 )

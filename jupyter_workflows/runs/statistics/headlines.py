@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...schema import CauseFigures, Dashboard, Headline, Place
+from ...schema.dashboards import CauseFigures, Dashboard, Headline, Place
 from ..text import count_words
 from ..untrusted import coarse_seconds, human_seconds, one_line
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from ...errors import JupyterWorkflowsError
-from ...schema import Dashboard, Headline, StepFigures
+from ...schema.dashboards import Dashboard, Headline, StepFigures
 from ..elements import card, icon, line
 from ..static_html import grid
 from ..text import count_words

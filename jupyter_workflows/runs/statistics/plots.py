@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...schema import Dashboard
+from ...schema.dashboards import Dashboard
 from ..text import status_words
 from ..views import missing, unmarked
 from .charts import PLACE_INKS, STATUS_INKS

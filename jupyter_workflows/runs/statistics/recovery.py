@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...schema import Recovery
+from ...schema.dashboards import Recovery
 
 # Of a normal distribution: 95 % lie within so many standard deviations.
 DEVIATIONS = 1.96

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...schema import Place
+from ...schema.dashboards import Place
 
 # Where two things go on at once, the first of these counts: work hides waiting.
 PLACES: tuple[Place, ...] = ("run", "child", "retry", "queue", "people", "timer", "other")

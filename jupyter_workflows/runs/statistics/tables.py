@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from ...schema import Dashboard, Percentiles, Place, RunStatus
+from ...schema import RunStatus
+from ...schema.dashboards import Dashboard, Percentiles, Place
 
 STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 PLACES: tuple[Place, ...] = get_args(Place)
