@@ -58,7 +58,7 @@ def free_port() -> int:
 def write_settings(folder: Path) -> None:
     """Silences what would cover the page."""
     target = folder / "@jupyterlab" / "apputils-extension"
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
     (target / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
 
@@ -73,7 +73,8 @@ def leave_out(configuration: Path, extension: str) -> None:
 def offer_tree(folder: Path) -> Path:
     """A Jupyter data folder with the extension as it is built in this tree, whatever is installed."""
     link = folder / "labextensions" / EXTENSION
-    link.parent.mkdir(parents=True)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
     link.symlink_to(ROOT / "jupyter_workflows" / "labextension")
     return folder
 

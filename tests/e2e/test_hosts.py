@@ -98,8 +98,9 @@ def test_notebook_7_shows_the_same_view_and_a_click_passes_a_blocked_cell(notebo
     opened.shut_down()
 
 
-def test_a_dark_narrow_notebook_is_worked_by_keyboard_alone(bare_lab: tuple[str, Path], browser: Any):
-    address, folder = bare_lab
+@pytest.mark.parametrize("host", ["bare_lab", "lab"])
+def test_a_dark_narrow_notebook_is_worked_by_keyboard_alone(host: str, browser: Any, request: pytest.FixtureRequest):
+    address, folder = request.getfixturevalue(host)
     context = browser.new_context(
         viewport={"width": 480, "height": 900}, reduced_motion="reduce", device_scale_factor=2
     )
