@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import engine, notebooks, recovery, stream, tokens
+from benchmarks import engine, live_view, notebooks, recovery, stream, tokens
 from benchmarks.measures import Measure, Plan, page
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +18,7 @@ PARTS = {
     "recovery": recovery.measure,
     "stream": stream.measure,
     "tokens": tokens.measure,
+    "live-view": live_view.measure,
 }
 PAGE = ROOT / "docs" / "benchmarks.md"
 

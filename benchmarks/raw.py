@@ -95,9 +95,11 @@ class Raw:
         self.loop.run(all_of_them())
         return time.perf_counter() - began
 
-    async def wide(self, steps: int) -> None:
-        """Runs many steps at once; its id begins with `raw-wide-`."""
-        await self.client.execute_workflow(Wide.run, steps, id=f"raw-wide-{uuid.uuid4()}", task_queue=TASK_QUEUE)
+    async def wide(self, steps: int) -> str:
+        """Runs many steps at once, to its end; gives its workflow id and run id as a path of Temporal's Web UI."""
+        handle = await self.client.start_workflow(Wide.run, steps, id=f"raw-{uuid.uuid4()}", task_queue=TASK_QUEUE)
+        await handle.result()
+        return f"{handle.id}/{handle.first_execution_run_id}"
 
     async def _execute(self, steps: int) -> None:
         result = await self.client.execute_workflow(Chain.run, steps, id=f"raw-{uuid.uuid4()}", task_queue=TASK_QUEUE)

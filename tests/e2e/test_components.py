@@ -97,6 +97,16 @@ def test_keyboard_alone_reads_a_step_and_approves(bare: BarePage):
     assert bare.page.get_by_role("alert").filter(has_text="grace").count() == 1
 
 
+def test_keys_that_come_fast_all_count(bare: BarePage):
+    show(bare, "waiting")
+    bare.page.locator(".jwl-timeline-box").focus()
+    bare.page.evaluate(
+        """() => { for (let left = 4; left > 0; left--) document.activeElement.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true, cancelable: true })) }"""
+    )
+    bare.page.locator(".jwl-details").get_by_text("read_terms-3").wait_for()
+
+
 def test_table_is_the_timelines_twin(bare: BarePage):
     bare.show("run", stories.TOPIC, stories.large_run(2_000)).wait_for()
     bare.page.get_by_role("button", name="Table").click()

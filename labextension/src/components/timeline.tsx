@@ -53,8 +53,10 @@ export function Timeline({ model, filter, selected, onSelect }: TimelineProps) {
     if (event.ctrlKey || event.metaKey || event.altKey || (!act && next < 0 && event.key !== "Escape")) return;
     event.preventDefault();
     event.stopPropagation();
-    if (act) act(drawn.current!);
-    else onSelect(next);
+    if (act) return act(drawn.current!);
+    // The next key may come before the page is drawn with this step chosen.
+    drawn.current?.select(next);
+    onSelect(next);
   };
   const zoom = (factor: number) => () => drawn.current?.zoom(factor);
   return (

@@ -94,6 +94,8 @@ export class TimelineCanvas {
 
   /** The index of the step that a key leads to; -1 where the key is none of ours. */
   step(key: string): number {
+    // Out of sight nothing is drawn, but steps may have come.
+    this.build();
     const row = this.rowOf(this.selected);
     const last = this.shown.length - 1;
     const next = { ArrowDown: row + 1, ArrowUp: row < 0 ? last : row - 1, Home: 0, End: last }[key];
