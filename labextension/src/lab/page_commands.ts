@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type ICommandPalette, InputDialog } from "@jupyterlab/apputils";
+import { runIcon } from "@jupyterlab/ui-components";
 import type { RunsState } from "../schema";
 import { EVERYTHING, topicOf } from "../components/dashboard_model";
 import { COMMANDS } from "./commands";
@@ -57,7 +58,7 @@ export function addPageCommands(
   commands.addCommand(COMMANDS.openWorkflow, {
     label: "Start a Workflow…",
     caption: "Start a workflow, without a kernel",
-    iconClass: "jp-MaterialIcon jp-RunIcon",
+    icon: runIcon,
     describedBy: texts([], ["digest", "name"]),
     execute: async ({ digest, name }) => {
       const wanted = textOf(name) ?? (await chosen(session));
