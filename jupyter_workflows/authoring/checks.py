@@ -34,7 +34,7 @@ class Partial(BaseModel, Generic[T]):
         raw: What came, as plain data.
     """
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     value: T | None
     doubts: list[Doubt] = []

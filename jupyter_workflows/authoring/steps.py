@@ -6,7 +6,7 @@ import asyncio
 import builtins
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import temporalio.common
 import temporalio.exceptions
@@ -141,7 +141,17 @@ def raise_step_failed(error: temporalio.exceptions.FailureError, step: str) -> N
         root = root.cause
     name = root.type if isinstance(root, temporalio.exceptions.ApplicationError) else type(root).__name__
     message = root.message if isinstance(root, temporalio.exceptions.FailureError) else str(root)
-    raise failed_like(name or "Exception")(message, step=step, error_type=name or "Exception") from error
+    failed = failed_like(name or "Exception")(message, step=step, error_type=name or "Exception")
+    if isinstance(failed, errors.ModelCallFailed):
+        failed.kind = kind_in(root)
+    raise failed from error
+
+
+def kind_in(root: BaseException | None) -> str:
+    """What a failed model call says of itself beside its message; see `plugin.activities.located`."""
+    details = root.details if isinstance(root, temporalio.exceptions.ApplicationError) else ()
+    first = details[0] if details else None
+    return str(cast("dict[str, Any]", first).get("kind", "")) if isinstance(first, dict) else ""
 
 
 def failed_like(name: str) -> type[StepFailed]:

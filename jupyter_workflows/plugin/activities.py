@@ -242,6 +242,8 @@ def located(error: Exception, info: temporalio.activity.Info) -> Exception:
     details["traceback"] = redacted(details["traceback"])
     name = PayloadError.__name__ if isinstance(error, PayloadError) else type(error).__name__
     asked = isinstance(error, ModelCallFailed)
+    if asked:
+        details["kind"] = error.kind
     return temporalio.exceptions.ApplicationError(
         redacted(message_of(error)),
         details,

@@ -123,11 +123,27 @@ async def test_a_refused_key_fails_the_step_at_once_and_the_workflow_can_catch_i
         STEPS + "from jupyter_workflows.errors import ModelCallFailed\n"
         "@workflow\nasync def talk() -> str:\n"
         "    try:\n        return (await ai.chat('Go')).text\n"
-        "    except ModelCallFailed as error:\n        return str(error)"
+        "    except ModelCallFailed as error:\n        return f'{error.kind}: {error}'"
     )
     said = await engine.run("talk")
     assert models.count == 1
-    assert "HTTP 401: scripted. Check the key in the worker's environment" in said
+    assert said.startswith("key_refused: the model server mistral (mistral-small-latest) answers HTTP 401: scripted.")
+    assert said.endswith("Check the key in the worker's environment")
+
+
+async def test_a_rate_limit_is_shared_by_steps_and_activities(engine: Engine, models: ModelServer) -> None:
+    limit = "rate_limit=RateLimit(calls=1, per=timedelta(seconds=1.5), name='models')"
+    await engine.serve(
+        STEPS + f"@workflow\nasync def talk() -> None:\n"
+        f"    await asyncio.gather(ai.chat('One', {limit}), ai.embed(['Two'], {limit}), third())",
+        STEPS + f"@activity\nasync def third() -> None:\n    await ai.chat('Three', {limit})\n",
+    )
+    await ai.chat("a first call imports the client, which takes its time")
+    await engine.run("talk")
+    times = [call.at for call in models.calls][1:]
+    assert len(times) == 3
+    # 3 seconds, if the first was not woken late.
+    assert times[2] - times[0] >= 2.0
 
 
 @pytest.mark.parametrize(
