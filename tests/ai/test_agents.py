@@ -392,6 +392,7 @@ MISTAKES = [
     (lambda: ai.Agent("a", tools=[takes_stars, takes_stars]), "JW463.*name each parameter"),
     (lambda: ai.Agent("a", tools=[ai.ask_human, ai.ask_human]), "JW462.*two tools of the name ask_human"),
     (lambda: ai.Agent("a", temprature=1), r"JW417.*temperature"),
+    (lambda: ai.Agent("a", answers=False), "JW460.*needs handoffs"),
     (lambda: ai.Limits(turns=0), "JW461"),
     (lambda: ai.Limits(money=-1), "JW461"),
     (lambda: ai.Limits(time=5), "takes a timedelta"),
@@ -414,3 +415,33 @@ async def test_handing_over_to_nobody_is_refused(models: ModelServer) -> None:
         await ai.Agent("a", handoffs=["bob"]).run("Go")
     with pytest.raises(AuthoringError, match=r"JW460.*two agents are called b"):
         await ai.Agent("a", handoffs=[ai.Agent("b"), ai.Agent("b")]).run("Go")
+
+
+async def test_a_tool_is_offered_no_more_after_its_calls_and_an_agent_that_only_hands_over_does(
+    models: ModelServer,
+) -> None:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    writer = ai.Agent("writer")
+    first = ai.Agent("first", tools=[add], handoffs=[writer], answers=False, limits=ai.Limits(calls_per_tool=1))
+    models.reply(tool_calls=[("add", {"a": 1, "b": 1})])
+    models.reply(tool_calls=[("add", {"a": 1, "b": 1})])
+    models.reply("It is 2.")
+    models.reply(tool_calls=[("hand_over_to_writer", {"message": "2"})])
+    models.reply("Two.")
+    assert (await first.run("1 + 1")).text == "Two."
+    offered = [[tool["function"]["name"] for tool in call.body.get("tools", [])] for call in models.calls]
+    assert offered == [["add", "hand_over_to_writer"], *[["hand_over_to_writer"]] * 3, []]
+    assert "there is no tool 'add'; there are: hand_over_to_writer" in models.calls[2].prompt
+    assert "call a tool, or hand over" in models.calls[3].prompt
+
+
+async def test_what_a_tool_raises_in_a_cell_is_told_to_the_model_too(models: ModelServer) -> None:
+    def fails(why: str) -> str:
+        raise KeyError(why)
+
+    models.reply(tool_calls=[("fails", {"why": "gone"})])
+    models.reply("Gone.")
+    assert (await ai.Agent("a", tools=[fails]).run("Go")).text == "Gone."
+    assert models.calls[1].prompt == "the tool failed: 'gone'"

@@ -23,7 +23,7 @@ from .trial import AgentTrial, Stopped
 from .turns import ToolMode
 
 OPTIONS = """
-    name model instructions tools handoffs output server limits memory tool_mode temperature max_tokens
+    name model instructions tools handoffs output answers server limits memory tool_mode temperature max_tokens
 """.split()
 
 
@@ -40,6 +40,7 @@ class Agent:
         tools: Functions of the notebook (they become activities), workflows, `ai.ask_human`, `ai.McpServer(...)`.
         handoffs: Agents it may hand over to; one that is made later is given by its name.
         output: The type of its answer; by default a text.
+        answers: Whether it may answer itself; if not, it works until it hands over.
         server: As for `ai.chat`.
         limits: How far a run that begins with it may go.
         memory: How much of the conversation it is told.
@@ -62,6 +63,7 @@ class Agent:
         tools: Sequence[Any] = (),
         handoffs: Sequence[Agent | str] = (),
         output: Any = None,
+        answers: bool = True,
         server: str | None = None,
         limits: Limits | None = None,
         memory: Memory | None = None,
@@ -85,7 +87,11 @@ class Agent:
         self.instructions = instructions
         self.tools = tools_of(tools, name)
         self.handoffs = list(handoffs_of(handoffs, name))
-        self.output = None if output in (None, str) else output
+        self.answers = answers
+        if not answers and (not self.handoffs or output is not None):
+            raise AuthoringError(
+                f"Agent({name!r}, answers=False) needs handoffs=[...] and no output=: it only hands over", code="JW460"
+            )
         self.adapter = adapter_of(output, name)
         self.limits = limits or Limits()
         self.memory = memory or Memory()

@@ -26,6 +26,8 @@ class Limits:
         money: What the model calls cost, by the price table and in its currency.
         time: From the start of the run, waits for people included.
         repairs: How often in a row an answer that makes no sense is asked for again.
+        calls_per_tool: How often each agent may call each of its tools; then the tool is offered no more. Small models
+            call the same one again and again otherwise.
 
     Raises:
         AuthoringError: A limit makes no sense.
@@ -36,9 +38,10 @@ class Limits:
     money: float | None = None
     time: timedelta | None = None
     repairs: int = 3
+    calls_per_tool: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("turns", 1), ("tokens", 1), ("repairs", 0)):
+        for name, least in (("turns", 1), ("tokens", 1), ("repairs", 0), ("calls_per_tool", 1)):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):
                 raise AuthoringError(f"Limits({name}={value!r}) takes a whole number of at least {least}", code="JW461")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -95,6 +96,7 @@ class Loop:
         self.step = ""
         self._first = (agent, conversation)
         self._tools: dict[str, dict[str, Tool]] = {}
+        self._calls: Counter[tuple[str, str]] = Counter()
         self._listed: dict[McpServer, list[Tool]] = {}
         self._team = team_of(agent)
 
@@ -115,7 +117,7 @@ class Loop:
                 return self.stopped("repairs", detail)
             if crossed := self.limits.crossed(self.turns, self.usage, self.begun, now()):
                 return self.stopped(*crossed)
-            tools = await self.tools()
+            tools = self.offered(await self.tools())
             await self.compact()
             answer = await self.turn(tools)
             ended = await self.take(answer, tools)
@@ -149,6 +151,13 @@ class Loop:
             )
         self._tools[agent.name] = by_name
         return by_name
+
+    def offered(self, tools: dict[str, Tool]) -> dict[str, Tool]:
+        """The tools that may still be called."""
+        most = self.limits.calls_per_tool
+        if most is None:
+            return tools
+        return {name: tool for name, tool in tools.items() if self._calls[self.agent.name, name] < most}
 
     def handover_tool(self, other: Agent | str) -> Tool:
         """The tool with which the agent hands over to another one."""
@@ -203,7 +212,8 @@ class Loop:
         """The part of a request that says what the agent may do."""
         agent = self.agent
         if agent.adapter is None:
-            return {"tools": [tool.schema for tool in tools.values()], "tool_mode": agent.tool_mode}
+            offered = {"tools": [tool.schema for tool in tools.values()], "tool_mode": agent.tool_mode}
+            return offered if agent.answers else {**offered, "may_answer": False, "tool_choice": "any"}
         schema = agent.adapter.json_schema()
         if not tools:
             return {"answer_schema": wrapped(schema)}
@@ -248,6 +258,9 @@ class Loop:
         if malformed is not None:
             said = malformed if isinstance(malformed, str) else json.dumps(malformed)
             self.refuse(said, 'that is no JSON object {"action": ..., "arguments": {...}}', answer)
+            return None
+        if not self.agent.answers:
+            self.refuse(answer.text, "call a tool, or hand over", answer)
             return None
         if self.agent.adapter is None:
             return self.answered(answer.text, answer.text, complete=answer.complete)
@@ -304,6 +317,7 @@ class Loop:
     async def perform(self, one: Called) -> None:
         """Calls a tool; a failure is what the model is told, and is on the step."""
         assert one.tool is not None
+        self._calls[self.agent.name, one.call.name] += 1
         try:
             one.result = told(await one.tool.call(one.arguments, Caller(self.agent.name)))
         except (StepFailed, CheckFailed, ApprovalTimedOut) as error:

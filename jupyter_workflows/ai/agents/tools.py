@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from ...authoring.definitions import Activity, Definition, Workflow, check_function
 from ...authoring.steps import run_activity, run_child
-from ...errors import AuthoringError
+from ...errors import AuthoringError, StepFailed
 from ..options import SUMMARY_CHARACTERS
 from .arguments import Arguments, arguments_of, without_titles
 from .conversation import spelled
@@ -102,13 +102,20 @@ async def called_plainly(definition: Definition[Any, Any], arguments: dict[str, 
     """A call of the function itself, where no workflow runs.
 
     Raises:
-        ValueError: It is a workflow, which runs in a workflow only.
+        StepFailed: It failed, or is a workflow, which runs in a workflow only.
     """
     if isinstance(definition, Workflow):
-        raise ValueError(f"{definition.name} is a workflow: it can be called where the agent runs in a workflow")
-    if inspect.iscoroutinefunction(definition.fn):
-        return await definition.fn(**arguments)
-    return await asyncio.to_thread(definition.fn, **arguments)
+        raise StepFailed(
+            f"{definition.name} is a workflow: it can be called where the agent runs in a workflow",
+            step=definition.name,
+            error_type="AuthoringError",
+        )
+    try:
+        if inspect.iscoroutinefunction(definition.fn):
+            return await definition.fn(**arguments)
+        return await asyncio.to_thread(definition.fn, **arguments)
+    except Exception as error:
+        raise StepFailed(str(error), step=definition.name, error_type=type(error).__name__) from error
 
 
 class LocalTool(Tool):
