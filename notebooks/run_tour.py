@@ -62,6 +62,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> str | None:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
         on_cell_start=announce,
     )
@@ -103,7 +104,8 @@ def report_register(path: Path) -> None:
 
 def report(notebook: nbformat.NotebookNode, output: Path) -> None:
     """Prints register, approvals, the notebook's closing words and where the time went."""
-    report_register(output / REGISTER)
+    if (output / REGISTER).exists():
+        report_register(output / REGISTER)
     closing = [item.text for item in notebook.cells[-1].outputs if item.output_type == "stream"]
     print("\n" + "".join(closing).rstrip())
     slowest = sorted((cell for cell in notebook.cells if cell.cell_type == "code"), key=seconds_of, reverse=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
@@ -33,6 +36,44 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return output, done.stdout
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> list[nbformat.NotebookNode]:
+    """The cells of the tour of agents, executed with the model on this machine."""
+    output = tmp_path_factory.mktemp("agents")
+    command = [sys.executable, "notebooks/run_tour.py", "notebooks/02_agents.ipynb", "--output", str(output)]
+    keys = ("MISTRAL_", "JUPYTER_WORKFLOWS_MODEL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(keys)}
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return nbformat.read(output / "02_agents.ipynb", as_version=4).cells
+
+
+def test_agents_stream_a_memo_that_has_the_form_it_must_have(agents: list[nbformat.NotebookNode]):
+    (tokens,) = [cell for cell in agents if cell.id == "tokens"]
+    memo = json.loads(printed(tokens))
+    assert all({"quote", "duty"} == set(claim) for claim in memo["claims"])
+
+
+def test_agents_keep_only_claims_whose_quotes_stand_in_a_licence(agents: list[nbformat.NotebookNode]):
+    texts = []
+    for package in ("fqdn", "numpy", "certifi"):
+        files = [file for file in metadata.files(package) or [] if "LICEN" in file.name.upper()]
+        texts += [" ".join(file.read_text("utf-8").casefold().split()) for file in files]
+    (memo,) = [cell for cell in agents if cell.id == "memo"]
+    shown = [output.data["text/markdown"] for output in memo.outputs]
+    assert [text.splitlines()[0] for text in shown] == ["### fqdn", "### numpy", "### certifi"]
+    quotes = [line.removeprefix("  > ") for text in shown for line in text.splitlines() if line.startswith("  > ")]
+    assert all(any(" ".join(quote.casefold().split()) in text for text in texts) for quote in quotes)
+
+
+def test_agents_end_with_their_outcome_in_words(agents: list[nbformat.NotebookNode]):
+    said = printed(agents[-1])
+    assert ": completed." in said
+    assert "3 packages, " in said
 
 
 def register_rows(output: Path) -> list[sqlite3.Row]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from jupyter_workflows import ai
@@ -17,6 +19,7 @@ from jupyter_workflows.testing import ModelServer
 from jupyter_workflows.worker import load_bundle
 from tests.authoring.conftest import Engine
 
+HISTORY = Path(__file__).parent / "histories" / "two_agents.json"
 AI = "from jupyter_workflows import ai\nfrom pydantic import BaseModel\n"
 STEPS = '''
 @activity
@@ -342,21 +345,35 @@ async def test_a_model_without_tool_calls_chooses_by_a_schema(
     assert "that is no JSON object" in third.prompt
 
 
-async def test_a_run_of_agents_replays(engine: Engine, models: ModelServer) -> None:
-    models.reply(tool_calls=[("add", {"a": 1, "b": 1}), ("add", {"a": 2})])
+def two_agents(models: ModelServer) -> None:
+    """Scripts a run with two tools at once, one call that is malformed, and a handover."""
+    models.reply(tool_calls=[("add", {"a": 1, "b": 1}), ("add", {"a": 2, "b": 2}), ("add", {"a": 2})])
     models.reply(tool_calls=[("hand_over_to_writer", {"message": "Write."})])
     models.reply({"title": "Sums", "lines": []})
-    await engine.serve(AI + TEAM, STEPS, AI + MEMO)
-    handle = await engine.start("memo", "Add.")
-    await handle.result()
-    history = await handle.fetch_history()
+
+
+async def replayed(engine: Engine, history: WorkflowHistory) -> None:
+    """Replays a history with the code as it is now."""
     bundle = load_bundle(next(engine.root.glob("jw_*")))
-    replayer = Replayer(
+    await Replayer(
         workflows=bundle.workflow_classes,
         data_converter=data_converter(),
         plugins=[EnginePlugin(engine.root / "limits")],
-    )
-    await replayer.replay_workflow(history)
+    ).replay_workflow(history)
+
+
+async def test_a_run_of_two_agents_replays(engine: Engine, models: ModelServer) -> None:
+    two_agents(models)
+    await engine.serve(AI + TEAM, STEPS, AI + MEMO)
+    handle = await engine.start("memo", "Add.")
+    await handle.result()
+    await replayed(engine, await handle.fetch_history())
+
+
+async def test_a_recorded_history_of_two_agents_replays(engine: Engine) -> None:
+    """Runs that are under way must go on with a newer version: see the decision on agents before recording it anew."""
+    await engine.serve(AI + TEAM, STEPS, AI + MEMO)
+    await replayed(engine, WorkflowHistory.from_json("memo", HISTORY.read_text()))
 
 
 async def test_an_agent_works_in_a_cell_too(models: ModelServer) -> None:
