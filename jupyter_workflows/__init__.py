@@ -32,14 +32,14 @@ from .authoring import (
 )
 
 if TYPE_CHECKING:
-    from .runs.client import Run
+    from .runs.handle import Run
     from .session import connect, dashboard, get_run, inbox, runs
 
 __version__ = "0.1.0"
 
 # Imported on first use: a worker needs none of them.
 _LATE = {
-    "Run": "runs.client",
+    "Run": "runs.handle",
     "connect": "session",
     "dashboard": "session",
     "get_run": "session",

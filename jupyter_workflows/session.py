@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client
 from temporalio.service import TLSConfig
@@ -32,13 +32,17 @@ from .payloads.survey import refusal, survey
 from .payloads.types import validate
 from .runs import client as run_client
 from .runs.access import RunAccess
-from .runs.client import Run, StartRequest
+from .runs.client import StartRequest
+from .runs.handle import Run
 from .runs.listing import Filter, since_of
 from .runs.statistics.collecting import HISTORIES, RUNS, TARGET, Question
 from .runs.statistics.dashboard import RunDashboard
 from .runs.statistics.dashboard import dashboard as look_at
 from .security.identity import local_user
 from .worker import task_queue
+
+if TYPE_CHECKING:
+    from .runs.lists import Inbox, RunList
 
 Progress = Callable[[str], None]
 
@@ -265,7 +269,7 @@ def runs(
     since: timedelta | datetime | None = None,
     notebook: str | None = None,
     limit: int = 100,
-) -> run_client.RunList:
+) -> RunList:
     """The runs, newest first.
 
     Args:
@@ -282,7 +286,7 @@ def runs(
     )
 
 
-def inbox(assignee: str | None = None, *, limit: int = 100) -> run_client.Inbox:
+def inbox(assignee: str | None = None, *, limit: int = 100) -> Inbox:
     """The approvals that wait, oldest first.
 
     Args:

@@ -1,14 +1,16 @@
-"""Start runs, find them again, list them, and see which approvals wait."""
+"""Start runs, find them again, list them, and see which approvals wait.
+
+A worker imports this too: what reads histories and shows runs is imported by whoever does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import urlencode
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -23,25 +25,15 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from .. import schema
 from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
 from .access import RunAccess, RunPlaces, translated
-from .handle import Run
-from .listing import Filter, count_runs, fetch_inbox, fetch_runs, since_of
-from .reading import RunReader
-from .text import inbox_text, runs_text, status_words
-from .viewing import Viewable
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from .handle import Run
+    from .lists import Inbox, RunList
 
 IfExists = Literal["raise", "attach", "restart"]
-
-# What a page with our extension looks up itself, see `labextension/src/lab/topics.ts`.
-RUNS_MIME = "application/vnd.jupyter-workflows.runs+json"
-INBOX_MIME = "application/vnd.jupyter-workflows.inbox+json"
-LARGEST_LIVE_LIST = 1_000
 
 SEARCH_ATTRIBUTES = {
     "JwBundle": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -80,94 +72,6 @@ class StartRequest:
     summary: str | None = None
 
 
-@dataclass(frozen=True)
-class ListSource:
-    """Where a list came from, so that a view can look again.
-
-    Args:
-        access: What it was read with.
-        limit: At most so many.
-        wanted: What a list of runs is filtered by.
-        assignee: The reviewer of an inbox.
-    """
-
-    access: RunAccess
-    limit: int
-    wanted: Filter = field(default_factory=Filter)
-    assignee: str | None = None
-
-    def where(self) -> dict[str, str]:
-        """The server it was read from, by which a page tells whether it can look there itself."""
-        return {"address": self.access.address, "namespace": self.access.client.namespace}
-
-    def query(self) -> str | None:
-        """A list's filters as the topic `runs?<query>` of a Jupyter server has them; None where it has no word."""
-        wanted = self.wanted
-        if wanted.bundle is not None or isinstance(wanted.since, timedelta) or self.limit > LARGEST_LIVE_LIST:
-            return None
-        statuses = [wanted.status] if isinstance(wanted.status, str) else list(wanted.status or ())
-        given = [
-            ("workflow", wanted.workflow),
-            *(("status", status) for status in statuses),
-            ("notebook", wanted.notebook),
-            ("since", wanted.since.isoformat() if wanted.since else None),
-            ("limit", str(self.limit)),
-        ]
-        return urlencode([(name, value) for name, value in given if value])
-
-
-class RunList(Viewable, list[Run[Any]]):
-    """Runs as a table; `records` holds them as the server listed them."""
-
-    def __init__(
-        self, runs: Iterable[Run[Any]], records: Sequence[schema.Run], source: ListSource | None = None
-    ) -> None:
-        super().__init__(runs)
-        self.records = list(records)
-        self.source = source
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        del include, exclude
-        from .static_html import render_runs
-
-        bundle: dict[str, Any] = {"text/plain": runs_text(self.records), "text/html": render_runs(self.records)}
-        if self.source and (query := self.source.query()) is not None:
-            bundle[RUNS_MIME] = {"query": query} | self.source.where()
-        return bundle
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        # IPython prints a subclass of list as a list, whatever the bundle above says.
-        del cycle
-        printer.text(runs_text(self.records))
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The runs as a table, one row each; needs pandas."""
-        from .views import runs_frame
-
-        return runs_frame(self.records)
-
-
-class Inbox(Viewable, list[schema.Approval]):
-    """Approvals that wait, as a table; decide one by `get_run(approval.workflow_id).approve(approval)`."""
-
-    def __init__(self, approvals: Iterable[schema.Approval], source: ListSource | None = None) -> None:
-        super().__init__(approvals)
-        self.source = source
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        del include, exclude
-        from .static_html import render_inbox
-
-        bundle: dict[str, Any] = {"text/plain": inbox_text(self), "text/html": render_inbox(self)}
-        if self.source and self.source.assignee is None:
-            bundle[INBOX_MIME] = self.source.where()
-        return bundle
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        del cycle
-        printer.text(inbox_text(self))
-
-
 def start_run(
     client: Client, request: StartRequest, *, home: RunPlaces | None = None, result_type: Any = None
 ) -> Run[Any]:
@@ -200,6 +104,8 @@ async def starting(access: RunAccess, request: StartRequest, result_type: Any = 
             raise translated(error, access, "") from None
         await register_search_attributes(access)
         run_id = await start_again(access, request, name)
+    from .handle import Run
+
     return Run(access, name, run_id, result_type=result_type)
 
 
@@ -253,6 +159,9 @@ def search_attributes(request: StartRequest) -> TypedSearchAttributes:
 
 async def taken(access: RunAccess, id: str) -> RunAlreadyExists:
     """Says which run has the id."""
+    from .reading import RunReader
+    from .text import status_words
+
     run = await RunReader(access, id).run()
     return RunAlreadyExists(
         f"a run with the id {id!r} exists, {status_words(run.status)}, started {run.started_at:%Y-%m-%d %H:%M} UTC: "
@@ -298,6 +207,8 @@ def get_run(
         RunNotFound: There is no such run.
         ConnectionFailed: The server is out of reach.
     """
+    from .handle import Run
+
     access = RunAccess.of(client, home)
     run = Run[Any](access, id, run_id or "", result_type=result_type, pinned=run_id is not None)
     loop_thread().run(run.reader.describe())
@@ -329,6 +240,10 @@ def list_runs(
         JupyterWorkflowsError: A filter makes no sense.
         ConnectionFailed: The server is out of reach.
     """
+    from .handle import Run
+    from .listing import Filter, fetch_runs, since_of
+    from .lists import ListSource, RunList
+
     access = RunAccess.of(client, home)
     name = cast("str | None", getattr(workflow, "name", workflow))
     states = status if status is None or isinstance(status, str) else tuple(status)
@@ -340,6 +255,8 @@ def list_runs(
 
 def count(client: Client, *, status: str | None = None, bundle: str | None = None) -> int:
     """How many runs there are with a status, on a bundle, or at all."""
+    from .listing import Filter, count_runs
+
     return loop_thread().run(count_runs(RunAccess.of(client), Filter(status=status, bundle=bundle).query))
 
 
@@ -355,5 +272,8 @@ def inbox(client: Client, *, assignee: str | None = None, limit: int = 200, home
     Raises:
         ConnectionFailed: The server is out of reach.
     """
+    from .listing import fetch_inbox
+    from .lists import Inbox, ListSource
+
     source = ListSource(RunAccess.of(client, home), limit, assignee=assignee)
     return Inbox(loop_thread().run(fetch_inbox(source.access, assignee=assignee, limit=limit)), source)

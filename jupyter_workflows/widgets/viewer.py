@@ -14,8 +14,8 @@ from ..live.feed import run_topic
 from ..live.messages import WorkflowState
 from ..live.topics import InboxTopic, RunsTopic, RunTopic, WorkflowTopic
 from ..runs.access import RunAccess
-from ..runs.client import Inbox, ListSource, RunList
 from ..runs.handle import LOOK_SECONDS, RUN_MIME, Run
+from ..runs.lists import Inbox, ListSource, RunList
 from ..runs.reading import RunReader, Snapshot
 from ..runs.static_html import render_run
 from ..runs.statistics.dashboard import RunDashboard
