@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from pydantic import BaseModel
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from jupyter_workflows import ai
+from jupyter_workflows.ai.agents.choices import choice_schema, chosen
 from jupyter_workflows.errors import AgentUnfinished, AuthoringError
 from jupyter_workflows.payloads import data_converter
 from jupyter_workflows.plugin import EnginePlugin
-from jupyter_workflows.testing import ModelServer
+from jupyter_workflows.testing import Call, ModelServer, Reply
 from jupyter_workflows.worker import load_bundle
 from tests.authoring.conftest import Engine
 
@@ -462,3 +465,65 @@ async def test_what_a_tool_raises_in_a_cell_is_told_to_the_model_too(models: Mod
     models.reply("Gone.")
     assert (await ai.Agent("a", tools=[fails]).run("Go")).text == "Gone."
     assert models.calls[1].prompt == "the tool failed: 'gone'"
+
+
+class Point(BaseModel):
+    x: int
+
+
+class Line(BaseModel):
+    points: list[Point]
+
+
+def test_a_choice_is_a_union_whose_definitions_do_not_clash() -> None:
+    other = {"type": "object", "properties": {"p": {"$ref": "#/$defs/Point"}}, "$defs": {"Point": {"type": "string"}}}
+    tools = [
+        {"function": {"name": "draw", "parameters": Line.model_json_schema()}},
+        {"function": {"name": "say", "parameters": other}},
+    ]
+    schema = choice_schema(tools)
+    jsonschema.validate({"action": "draw", "arguments": {"points": [{"x": 1}]}}, schema)
+    jsonschema.validate({"action": "say", "arguments": {"p": "here"}}, schema)
+    for wrong in (
+        {"action": "say", "arguments": {"p": {"x": 1}}},
+        {"action": "none", "arguments": {}},
+        {"action": "say"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["no JSON", "[1]", '{"action": "add"}', '{"action": 3, "arguments": {}}', '{"action": "answer", "arguments": {}}'],
+)
+def test_a_choice_that_obeys_no_variant_is_a_call_without_a_name(said: str) -> None:
+    (call,) = chosen(ai.ChatAnswer(model="m", text=said), ["add"]).tool_calls
+    assert (call.name, call.arguments) == ("", said)
+
+
+async def test_two_agents_at_once_change_one_state_and_neither_change_is_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def says(call: Call) -> Reply:
+        """Each agent adds its name to the names it saw last, until its own is there."""
+        system = call.body["messages"][0]["content"]
+        name = system.split()[2].rstrip(".")
+        version, names = system.rpartition(", version ")[2].split(": ", 1)
+        seen = json.loads(names)["names"]
+        if name in seen:
+            return Reply("Done.")
+        return Reply(tool_calls=[("update_state", {"version": int(version), "changes": {"names": [*seen, name]}})])
+
+    with ModelServer(answer=says) as models:
+        for name, value in models.environment.items():
+            monkeypatch.setenv(name, value)
+        await engine.serve(
+            AI + 'AGENTS = [ai.Agent(name, None, f"You are {name}.") for name in ("ada", "bob", "eve")]\n'
+            "@workflow\nasync def sign() -> list:\n    sheet = ai.SharedState(Sheet())\n"
+            "    await asyncio.gather(*(agent.run('Sign', state=sheet) for agent in AGENTS))\n"
+            "    return [sheet.version, sorted(sheet.value.names), sorted(change.by for change in sheet.changes)]",
+            "",
+            AI + "class Sheet(BaseModel):\n    names: list[str] = []\n",
+        )
+        assert await engine.run("sign") == [4, ["ada", "bob", "eve"], ["ada", "bob", "eve"]]

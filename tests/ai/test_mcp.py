@@ -76,7 +76,7 @@ async def test_an_agent_uses_a_server_whose_listing_and_calls_are_steps(
     assert tools == ["shelf_lend", "shelf_lose", "shelf_environment"]
     said = [message["content"] for message in models.calls[1].body["messages"] if message["role"] == "tool"]
     assert said[0] == "Emma for 14 days"
-    assert said[1].startswith("that did not work: ")
+    assert said[1].startswith("the tool failed: ")
     if way == "stdio":
         assert (tmp_path / "lent").read_text() == "Emma\n"
 

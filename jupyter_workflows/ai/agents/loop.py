@@ -38,7 +38,7 @@ from .conversation import (
 from .limits import Limits
 from .mcp import McpServer
 from .outcomes import AgentAnswer, AgentStopped, Ended
-from .shared import SharedState
+from .shared import Outdated, SharedState
 from .tools import Caller, LocalTool, Tool, told, update_tool
 from .turns import TURN, TurnRequest, turn
 
@@ -322,6 +322,9 @@ class Loop:
             one.result = told(await one.tool.call(one.arguments, Caller(self.agent.name)))
         except (StepFailed, CheckFailed, ApprovalTimedOut) as error:
             one.result = f"the tool failed: {error}"
+        except Outdated as error:
+            # Nothing is wrong with the call: somebody was faster.
+            one.result = str(error)
         except ValueError as error:
             one.result, one.wrong = f"that did not work: {error}", True
 
