@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from pydantic import BaseModel, Field
 
 from jupyter_workflows import ai
 from jupyter_workflows.ai import local_model
@@ -74,3 +76,31 @@ def test_it_ends_with_a_worker_that_is_killed() -> None:
     worker.wait()
     worker.stdout.close()
     assert eventually(lambda: is_gone(pid))
+
+
+class Item(BaseModel):
+    name: str
+
+
+class Shelf(BaseModel):
+    items: list[Item] = Field(max_length=1)
+
+
+async def test_an_agent_calls_tools_hands_over_and_answers_by_schemas_alone() -> None:
+    asked: list[str] = []
+
+    def look(where: Literal["left", "right"]) -> str:
+        """Looks at a shelf."""
+        asked.append(where)
+        return "There is a cup."
+
+    brief = {"temperature": 0, "max_tokens": 60, "server": "local"}
+    clerk = ai.Agent("clerk", None, "You list what is on a shelf.", tools=[look], output=Shelf, **brief)
+    guide = ai.Agent("guide", None, "You hand over to the clerk.", handoffs=[clerk], answers=False, **brief)
+    limits = ai.Limits(turns=5, calls_per_tool=1)
+    outcome = await guide.run("What is on the left shelf?", limits=limits)
+    assert outcome.agent == "clerk"
+    assert asked in (["left"], ["right"], [])
+    assert outcome.finished is False or len(outcome.value.items) <= 1
+    assert outcome.turns <= 5
+    assert outcome.text
