@@ -28,7 +28,8 @@ SETTLED = """([link, wanted, quiet]) => new Promise(done => {
 })"""
 OUR_LINK = ".jwl-list button.jwl-link"
 OURS = f".jwl-timeline-box[data-painted='{ACTIVITIES}']"
-THEIRS = "main svg text"
+# The name of a step beside its bar.
+THEIRS = "main span[class*='var(--dot)']"
 
 
 def measure(stage: Stage, rounds: int) -> list[Measure]:
