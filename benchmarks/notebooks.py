@@ -235,7 +235,7 @@ def loading(home: Home, folder: Path, rounds: int) -> tuple[list[float], list[fl
 
 def importing() -> tuple[list[float], list[float]]:
     """Processor seconds to import the deployed set, and to import what it cannot do without."""
-    needed = "import temporalio.client; from pydantic import BaseModel"
+    needed = "import temporalio.client; from pydantic import BaseModel, Field, TypeAdapter, ValidationError"
     modules = ("", ".connection", ".payloads", ".plugin", ".worker", ".runs.client")
     deployed = "; ".join(f"import jupyter_workflows{module}" for module in modules)
     ours: list[float] = []

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from temporalio.envconfig import ClientConfigProfile
 from temporalio.service import TLSConfig
 
 from ..errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    from temporalio.envconfig import ClientConfigProfile
 
 DEFAULT_NAMESPACE = "default"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -152,6 +154,8 @@ def _default_file(variables: Mapping[str, str]) -> Path:
 
 
 def _load(variables: Mapping[str, str], sources: _Sources) -> ClientConfigProfile:
+    from temporalio.envconfig import ClientConfigProfile
+
     if sources.is_chosen and not sources.file.exists():
         raise ConnectionFailed(
             f"TEMPORAL_CONFIG_FILE is {str(sources.file)!r}, and there is no such file. Correct or unset it"

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -275,5 +274,7 @@ def _remove(root: Path, directory: Path, grace: timedelta) -> int | None:
             return None
         directory.replace(trash)
     freed = sum(path.stat().st_size for path in trash.iterdir())
+    import shutil
+
     shutil.rmtree(trash)
     return freed

@@ -347,14 +347,14 @@ async def test_runs_share_no_state_of_workflow_code(engine: Engine) -> None:
 async def test_a_rate_limit_holds_over_runs(engine: Engine) -> None:
     await engine.serve(
         activities=(
-            "import time\n@activity(rate_limit=RateLimit(calls=2, per=timedelta(milliseconds=400)))\n"
+            "import time\n@activity(rate_limit=RateLimit(calls=2, per=timedelta(seconds=1)))\n"
             "def call() -> float:\n    return time.time()\n"
         ),
         workflows="@workflow\nasync def use() -> float:\n    return await call()\n",
     )
     times = sorted(await asyncio.gather(*(engine.run("use") for _ in range(6))))
     windows = [later - earlier for earlier, later in zip(times, times[2:], strict=False)]
-    assert min(windows) >= 0.37  # the machine may wake a call late, and the one behind it in time
+    assert min(windows) >= 0.6  # the machine may wake a call late, and the one behind it in time
 
 
 async def test_a_workflow_times_out_as_a_whole(engine: Engine) -> None:

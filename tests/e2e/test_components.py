@@ -121,7 +121,8 @@ def test_table_is_the_timelines_twin(bare: BarePage):
 
 
 def test_state_changes_are_announced_and_tokens_are_not(bare: BarePage):
-    show(bare, "waiting")
+    # What is finished when it is first seen has not changed.
+    show(bare, "waiting").locator(".jwl-bar .jwl-pill", has_text="running").wait_for()
     for telling in stories.finished_run():
         bare.tell(telling)
     bare.page.wait_for_function(
