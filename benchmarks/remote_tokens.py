@@ -1,6 +1,6 @@
 """Tokens where worker and viewer share only Temporal: by heartbeats, and by the SDK's workflow streams.
 
-See `docs/decisions/0012-tokens-beside-history.md`: the second is here to be measured, not used.
+See `docs/decisions/0010-tokens-beside-history.md`: the second is here to be measured, not used.
 """
 
 from __future__ import annotations
