@@ -101,13 +101,14 @@ def changes(run: Run[Any], outcome_of: Callable[[Run[Any], Snapshot], Outcome]) 
     text = ""
     for news in Following(run.access, run.new_reader()):
         writing.take(news.tokens)
+        # What was written comes first: the last that is told is how the run ended.
+        if news.tokens:
+            yield replace(with_texts(told, writing), data={"tokens": news.tokens}, is_passing=True)
         if news.snapshot is not last:
             last, before, text = news.snapshot, text, run_text(news.snapshot)
             if text != before:
                 told = outcome_of(run, last)
                 yield with_texts(told, writing)
-        if news.tokens:
-            yield replace(with_texts(told, writing), data={"tokens": news.tokens}, is_passing=True)
         time.sleep(EVERY_SECONDS)
 
 

@@ -19,6 +19,7 @@ from ..errors import RuntimeFailed
 HOME_VARIABLE = "JUPYTER_WORKFLOWS_HOME"
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+MAKE_ATTEMPTS = 10
 SOCKET_PATH_BYTES = 100
 """`sun_path` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
 TOKEN_SOCKET_BYTES = 24
@@ -153,8 +154,7 @@ def make_private_directory(path: Path) -> None:
     """
     remedy = f"Set {HOME_VARIABLE} to a directory of your own on a local disk."
     try:
-        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        found = path.lstat()
+        found = _made(path)
         if not stat.S_ISDIR(found.st_mode):
             found = path.stat()
         if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
@@ -166,6 +166,18 @@ def make_private_directory(path: Path) -> None:
             raise PermissionError(0, "Read-only file system" if read_only else "Permission denied")
     except OSError as error:
         raise RuntimeFailed(f"{path} can't be used: {error.strerror or error}. {remedy}") from error
+
+
+def _made(path: Path) -> os.stat_result:
+    """A directory, made where it is missing; a supervisor that ends may take one away between the two."""
+    for attempt in range(MAKE_ATTEMPTS):
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        try:
+            return path.lstat()
+        except FileNotFoundError:
+            if attempt == MAKE_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:

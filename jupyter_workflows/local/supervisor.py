@@ -98,7 +98,10 @@ class Supervisor:
         self._lock = lock
         self.loop.on_signal(signal.SIGCHLD, self._on_child)
         self.loop.on_signal(signal.SIGTERM, self._end)
-        shutil.rmtree(self.home.tokens, ignore_errors=True)
+        # The directory itself stays: a client may be making sure of it just now.
+        for left in self.home.tokens.glob("*"):
+            with suppress(OSError):
+                left.unlink()
         self.server.start()
         self._listener = listen(self.home.socket)
         self.loop.watch(self._listener, selectors.EVENT_READ, self._on_connect)

@@ -43,6 +43,8 @@ def test_the_tour_by_hand(notebook: Callable[..., Notebook], tmp_path: Path):
     for page in range(3):
         words = "1 step" if page == 0 else f"{page + 1} steps"
         view.locator(".jwl-tools").get_by_text(words, exact=True).wait_for(timeout=60_000)
+        # A timeline out of sight is not drawn.
+        view.locator(".jwl-timeline-box").scroll_into_view_if_needed()
         view.locator(f".jwl-timeline-box[data-painted='{page + 1}']").wait_for()
         (gates / str(page)).touch()
     approve_with_edit(view)

@@ -20,6 +20,7 @@ from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.local.specs import HostSpec
 from jupyter_workflows.local.starting import SPARE_VARIABLE
+from jupyter_workflows.local.status import HostStatus
 from jupyter_workflows.schema import Manifest
 from jupyter_workflows.worker import task_queue
 
@@ -126,6 +127,10 @@ class Runs:
     @property
     def spec(self) -> HostSpec:
         return HostSpec.of_this_process()
+
+    def host(self) -> HostStatus:
+        """The worker host of this process's runs; other tests' kernels have hosts of their own."""
+        return next(host for host in self.runtime.status().hosts if host.key == self.spec.key)
 
     def client(self) -> Client:
         settings = Settings(self.runtime.address, self.runtime.namespace)

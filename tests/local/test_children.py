@@ -71,8 +71,11 @@ def test_a_child_is_ended_with_all_that_is_its(guarded: bool, tmp_path: Path, wa
 
 
 def test_how_a_child_ended_is_told(guarded: bool, tmp_path: Path):
-    child = start([sys.executable, "-I", "-S", "-c", "print('said'); raise SystemExit(7)"], tmp_path / "log")
+    gate = tmp_path / "gate"
+    waiting = f"import os\nwhile not os.path.exists({str(gate)!r}): pass\nprint('said')\nraise SystemExit(7)"
+    child = start([sys.executable, "-I", "-S", "-c", waiting], tmp_path / "log")
     assert child.exit_text == "is running"
+    gate.touch()
     assert child.wait(30)
     assert child.exit_text == "ended with exit code 7"
     assert (tmp_path / "log").read_text() == "said\n"

@@ -33,7 +33,7 @@ def loose(home: Home) -> dict[str, str]:
     }
 
 
-def test_all_files_directories_and_the_socket_are_private(open_umask: None, own: Runs, tmp_path: Path):
+def test_all_is_private(open_umask: None, own: Runs, tmp_path: Path):
     log = tmp_path / "log"
     own.start("waiter", str(log))
     assert eventually(log.exists)

@@ -49,6 +49,7 @@ def test_the_newest_run_is_followed_without_its_run_id(server: Server, page: Pag
     run = start(server, "hub newest/ü")
     snapshot = page.followed("run:hub newest/ü/", "snapshot")
     assert snapshot["head"]["run"]["run_id"] == run["run_id"]
+    waiting(page, snapshot)
     details = page.ask("details", topic="run:hub newest/ü/", step="measure-1")
     assert details["details"]["step"]["name"] == "measure"
     assert page.ask("cancel", topic="run:hub newest/ü/")["error"] is None

@@ -46,9 +46,16 @@ def read_until(run: Run[object], text: str, step: str = "write-1") -> list[Token
 
 
 def worker_of(writers: Writers) -> psutil.Process:
-    """The one worker host of a runtime."""
-    (path,) = sockets(writers.runs.runtime.home.tokens)
-    return psutil.Process(int(path.name.partition("-")[0]))
+    """The worker host of the writers; other tests' kernels have hosts of their own."""
+    pid = writers.runs.host().pid
+    assert pid
+    return psutil.Process(pid)
+
+
+def socket_of(writers: Writers) -> Path:
+    """Where that host tells what its steps write."""
+    pid = writers.runs.host().pid
+    return next(path for path in sockets(writers.runs.runtime.home.tokens) if path.name.startswith(f"{pid}-"))
 
 
 def test_pieces_come_in_order_while_the_step_runs(writers: Writers, until: Path):
@@ -119,7 +126,7 @@ def test_a_killed_worker_restarts_the_text(own_writers: Writers, until: Path):
 
 def test_a_viewer_that_never_reads_holds_nobody_up(writers: Writers):
     """Two million characters are far more than a socket's buffers take."""
-    (path,) = sockets(writers.runs.runtime.home.tokens)
+    path = socket_of(writers)
     run = writers.start("writer", ["y" * 1_000] * 2_000)
     with closing(socket.socket(socket.AF_UNIX)) as deaf:
         deaf.connect(str(path))
@@ -128,8 +135,7 @@ def test_a_viewer_that_never_reads_holds_nobody_up(writers: Writers):
 
 
 def test_the_sockets_are_the_users_alone_and_closed_with_their_viewers(writers: Writers, until: Path):
-    home = writers.runs.runtime.home
-    (path,) = sockets(home.tokens)
+    home, path = writers.runs.runtime.home, socket_of(writers)
     assert stat.S_IMODE(home.tokens.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     run = writers.start("writer", ["one "], 0.0, str(until))
@@ -142,7 +148,7 @@ def test_the_sockets_are_the_users_alone_and_closed_with_their_viewers(writers: 
 
 
 def test_what_is_no_request_ends_the_connection(writers: Writers):
-    (path,) = sockets(writers.runs.runtime.home.tokens)
+    path = socket_of(writers)
     for request in (b"\n[1]\n", b"[" * 100_000 + b"\n", b"x" * 100_000, b'{"follow": 7}\n', b'{"sync": {}}\n'):
         with closing(socket.socket(socket.AF_UNIX)) as rude:
             rude.settimeout(30)
