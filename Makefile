@@ -49,7 +49,9 @@ lint: $(VENV)/.ready node_modules/.package-lock.json
 
 test: lint
 	$(NPM) run test -- --reporter=dot
-	$(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal
+	$(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal --ignore tests/e2e
+	@# By themselves: Playwright's event loop stays in its process, where no asynchronous test can run after it.
+	$(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal tests/e2e
 
 lab: $(VENV)/.ready
 	$(VENV)/bin/jupyter lab notebooks/01_review_licences.ipynb

@@ -94,6 +94,11 @@ def sendable(value: Any) -> Any:
     return value
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests go last: Playwright's event loop stays in the main thread, where no other can run after it."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     """Lets xdist send the failure of a test about odd texts; it would end the whole session otherwise."""

@@ -6,12 +6,18 @@ machine without a browser for a green one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jupyter_workflows.connection import Settings, connect, loop_thread
+from jupyter_workflows.errors import JupyterWorkflowsError
+from jupyter_workflows.local import runtime as local_runtime
+from jupyter_workflows.local.paths import Home
+from jupyter_workflows.runs.client import list_runs
 from jupyter_workflows.widgets.host import is_built
 
 from ..dev_server import outside_of_the_home
@@ -78,14 +84,28 @@ def opener(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> 
 
 
 @pytest.fixture
-def notebook(lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+def nothing_waits(home: Home) -> None:
+    """What other tests left open is no longer in the inbox."""
+    status = local_runtime.status(home)
+    if status.address is None or status.namespace is None:
+        return
+    client = loop_thread().run(connect(Settings(status.address, status.namespace), home=home))
+    for run in list_runs(client, status="running", limit=1_000):
+        with contextlib.suppress(JupyterWorkflowsError):
+            run.terminate("left open by another test")
+
+
+@pytest.fixture
+def notebook(
+    nothing_waits: None, lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
     """Opens notebooks in a JupyterLab with our extension."""
     yield from opener(lab, page, request)
 
 
 @pytest.fixture
 def bare_notebook(
-    bare_lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest
+    nothing_waits: None, bare_lab: tuple[str, Path], page: Any, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Notebook]]:
     """Opens notebooks in a JupyterLab without our extension."""
     yield from opener(bare_lab, page, request)

@@ -28,12 +28,6 @@ async def review(pages: int) -> dict:
     return {"approved": bool(answer), "value": answer.value, "done": done}
 """
 START = "run = review.start(2)\nrun"
-# What other tests left waiting does not wait for this one's reviewer.
-ALONE = """from jupyter_workflows import runs
-for other in runs(status="running"):
-    if other.id != run.id:
-        other.terminate("of another test")
-inbox()"""
 # The cell never gives the main thread back; the run goes on all the same.
 SLEEP = """for _ in range(3000):
     time.sleep(0.1)
@@ -93,7 +87,7 @@ def test_the_saved_notebook_shows_the_final_picture_without_a_kernel(bare_notebo
 
 
 def test_the_inbox_decides_and_empties_itself(bare_notebook: Callable[..., Notebook]):
-    opened = begin(bare_notebook, ALONE)
+    opened = begin(bare_notebook, "inbox()")
     opened.view(3).get_by_role("button", name="Approve").wait_for(timeout=120_000)
     opened.run(4)
     box = opened.view(4)
