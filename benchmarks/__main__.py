@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import engine, live_view, notebooks, recovery, stream, tokens
-from benchmarks.measures import Measure, Plan, page
+from benchmarks.measures import Plan, renewed, section
 
 ROOT = Path(__file__).parents[1]
 PARTS = {
@@ -27,22 +27,21 @@ def main() -> int:
     """Runs what was asked for; the exit code tells whether every bar was met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="how often each thing is measured (default: 15)")
-    parser.add_argument("--only", choices=PARTS, action="append", help="a part; the page is not written then")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part; the others stay as they are")
     parser.add_argument("--runs", type=int, default=200, help="how many runs are many at once (default: 200)")
     options = parser.parse_args()
     plan = Plan(options.rounds, options.runs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is ended that was begun
-    measures: list[Measure] = []
+    held = True
     with tempfile.TemporaryDirectory(prefix="jw-bench-") as root:
         for part in options.only or PARTS:
             with notebooks.scratch(Path(root) / part) as folder:
                 found = PARTS[part](folder, plan)
             print(*(measure.line() for measure in found), sep="\n", flush=True)
-            measures += found
-    if not options.only:
-        PAGE.write_text(page(measures, plan), encoding="utf-8")
-        print(f"written: {PAGE.relative_to(ROOT)}")
-    return 0 if all(measure.holds for measure in measures) else 1
+            held = held and all(measure.holds for measure in found)
+            known = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+            PAGE.write_text(renewed(known, list(PARTS), part, section(part, found, plan)), encoding="utf-8")
+    return 0 if held else 1
 
 
 if __name__ == "__main__":

@@ -93,22 +93,33 @@ def shown(value: float, unit: str) -> str:
     return f"{value:.0f} {unit}" if unit == "fps" else f"{value:.0f}{unit}"
 
 
-def page(measures: Sequence[Measure], plan: Plan) -> str:
-    """The page of the documentation."""
-    load = os.getloadavg()[0]
-    versions = f"temporalio {version('temporalio')}, pydantic {version('pydantic')}, Python {platform.python_version()}"
-    lines = "\n".join(measure.line() for measure in measures)
-    return f"""# Benchmarks
+PAGE = """# Benchmarks
 
-`make bench` measures what a user waits for and writes this page; `make bench ROUNDS=3` is quicker. What is compared
-with the plain SDK ran in the same process against the same server, turn and turn about, with a worker process for each
-side; the plain SDK has all its defaults. Times are medians of {plan.rounds} rounds, or the 95th or 99th percentile
-(p95, p99) where the bar says so.
-
-Measured with {os.cpu_count()} processors, load average {load:.1f} at the end; {versions}. A load above the number of
-processors means that other programs took part: then the ratios count, not the times.
-
-| What | Ours | Plain SDK | Ratio | Bar | Met | Spread |
-|---|---|---|---|---|---|---|
-{lines}
+`make bench` measures what a user waits for and writes this page; `make bench ROUNDS=3` is quicker, and
+`python -m benchmarks --only PART` measures one part and renews its table. What is compared with the plain SDK ran in
+the same process against the same server, turn and turn about, with a worker process for each side; the plain SDK has
+all its defaults. Times are medians, or the 95th or 99th percentile (p95, p99) where the bar says so. A load above the
+number of processors means that other programs took part: then the ratios count, not the times.
 """
+HEAD = "| What | Ours | Plain SDK | Ratio | Bar | Met | Spread |\n|---|---|---|---|---|---|---|"
+
+
+def section(part: str, measures: Sequence[Measure], plan: Plan) -> str:
+    """The table of a part."""
+    versions = f"temporalio {version('temporalio')}, pydantic {version('pydantic')}, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} at the end"
+    how = f"{plan.rounds} rounds; {machine}; {versions}."
+    return "\n".join([f"## {part}\n", f"{how}\n", HEAD, *(measure.line() for measure in measures)]) + "\n"
+
+
+def renewed(page: str, parts: Sequence[str], part: str, table: str) -> str:
+    """The page with the table of one part in its place.
+
+    Args:
+        page: The page as it is; empty where there is none.
+        parts: All parts, in the order of the page.
+        part: The one that was measured.
+        table: Its section.
+    """
+    tables = {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in page.split("\n## ")[1:]} | {part: table}
+    return "\n".join([PAGE, *(tables[name] for name in parts if name in tables)])

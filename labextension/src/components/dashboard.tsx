@@ -92,7 +92,8 @@ function Chooser({ label, value, options, onChoose }: Choose) {
 function Filters({ model, root }: { model: DashboardModel; root: { current: HTMLElement | null } }) {
   const { choice, dashboard } = model;
   const [doing, act] = useAction();
-  const choose = (changes: Partial<DashboardChoice>) => model.choose({ ...choice, ...changes });
+  // Of what was chosen last, which may not be drawn yet.
+  const choose = (changes: Partial<DashboardChoice>) => model.choose({ ...model.choice, ...changes });
   const workflows = (dashboard?.known_workflows ?? []).map(name => [name, oneLine(name, 60)] as [string, string]);
   const picture = () =>
     act(async () => {
