@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, WorkerConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from .activities import CHECKPOINT, ActivityInterceptor
+from .sandbox import sandbox
 
 # A sticky queue outlives its worker: the server waits this long for a dead one (SDK default: 10 s).
 STICKY_TIMEOUT = timedelta(seconds=1)
@@ -50,19 +49,3 @@ class EnginePlugin(SimplePlugin):
         config = super().configure_replayer(config)
         config["workflow_runner"] = sandbox()
         return config
-
-
-def sandbox() -> SandboxedWorkflowRunner:
-    """Temporal's sandbox with all that is imported by now passed through, except the `workflows` of bundles.
-
-    A bundle's `workflows.py` is imported afresh for each run, so that runs share no state; its models and
-    activities, and every library, are the process's own.
-    """
-    names = [name for name in list(sys.modules) if not is_workflow_code(name)]
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*names))
-
-
-def is_workflow_code(module: str) -> bool:
-    """Whether a module is a bundle's package itself or its `workflows`."""
-    package, _, rest = module.partition(".")
-    return package.startswith("jw_") and rest in ("", "workflows")
