@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,25 +64,6 @@ CLICK = """view => {
     button.click();
     return now / 1000;
 }"""
-
-
-@dataclass
-class Frames:
-    """The messages of runs to a page, by run and second."""
-
-    counts: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
-
-    def listen(self, page: Any) -> None:
-        page.on("websocket", lambda socket: socket.on("framereceived", self.take))
-
-    def take(self, payload: str | bytes) -> None:
-        data = payload.encode() if isinstance(payload, str) else payload
-        if b"comm_msg" in data and (found := re.search(rb"run:([\w.-]+)/", data)):
-            self.counts[found[1].decode(), int(time.monotonic())] += 1
-
-    @property
-    def most_a_second(self) -> int:
-        return max(self.counts.values(), default=0)
 
 
 @dataclass(frozen=True)
@@ -167,18 +145,16 @@ def approved(stage: Stage, name: str, rounds: int, blocking: str = "0") -> list[
     return times[1:]
 
 
-def many_inline(stage: Stage) -> tuple[float, int]:
-    """Megabytes that fifty inline runs add to a page, and the messages of the busiest run in its busiest second."""
-    frames = Frames()
+def many_inline(stage: Stage) -> float:
+    """Megabytes that fifty inline runs add to a page."""
     show = SHOWN.format(name="wide", beats=40, runs=INLINE_RUNS)
     with stage.opened("many", OPEN, BEAT, WIDE, show) as notebook:
         session = notebook.page.context.new_cdp_session(notebook.page)
         before = page_bytes(session)
-        frames.listen(notebook.page)
         notebook.run(3)
         notebook.page.wait_for_function(ALL_ENDED, arg=INLINE_RUNS)
         after = page_bytes(session)
-    return (after - before) / 1e6, frames.most_a_second
+    return (after - before) / 1e6
 
 
 def page_bytes(session: Any) -> float:
@@ -198,7 +174,7 @@ def measure(stage: Stage, rounds: int) -> list[Measure]:
         ", while a cell sleeps": approved(stage, "sleeping", rounds, SLEEPING),
         ", while a cell computes": approved(stage, "computing", rounds, COMPUTING),
     }
-    megabytes, messages = many_inline(stage)
+    megabytes = many_inline(stage)
     event = f"{stage.host}: event in Temporal to the page, {RUNS} runs live"
     return [
         Measure(event, "at most 100 ms", seen, 0.1),
@@ -208,5 +184,4 @@ def measure(stage: Stage, rounds: int) -> list[Measure]:
             for when, times in clicks.items()
         ),
         Measure(f"{stage.host}: memory of {INLINE_RUNS} inline runs", "at most 60 MB", [megabytes], 60, "MB"),
-        Measure(f"{stage.host}: messages of a run in its busiest second", "at most 50/s", [messages], 50, "/s"),
     ]
