@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 it can't be done, or the run shown has failed; 2 the comma
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -14,7 +15,8 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from .commands.parser import HelpShown, build_parser, parse
 from .errors import AuthoringError, ClosureError, CommandError, JupyterWorkflowsError
@@ -28,7 +30,7 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carries out one command line; the script entry exits with what it returns.
+    """Carries out one command line and returns the exit code.
 
     Args:
         arguments: The words after `jupyter workflows`; by default those of this process.
@@ -50,6 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         problem = f"an error of jupyter-workflows itself: {type(error).__name__}: {error}; --debug shows where"
         return complain(JupyterWorkflowsError(problem), FAILED, words)
+
+
+def terminal() -> NoReturn:
+    """The script entry: carries out the command line of this process and ends the process.
+
+    The interpreter isn't finalised: a thread of the Temporal SDK that brings an answer just then would abort it
+    (`PyGILState_Release: thread state must be current`).
+    """
+    code = main()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+    os._exit(code)
 
 
 def carry_out(words: list[str]) -> int:
@@ -175,4 +191,4 @@ def complete_for_shell() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal()

@@ -47,8 +47,8 @@ def test_an_idle_runtime_takes_almost_no_processor_time(runtime: Runtime):
         now.user + now.system - then.user - then.system
         for now, then in zip((process.cpu_times() for process in idle), before, strict=True)
     ]
-    # A spare that is still importing is not idle.
-    assert used[0] <= 0.02
+    # The clock has ticks of 10 ms. A spare that is still importing is not idle.
+    assert used[0] < 0.035
 
 
 @pytest.mark.parametrize(
