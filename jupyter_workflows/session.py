@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,7 @@ from .authoring import Workflow
 from .authoring.launch import launcher_in_force, set_launcher
 from .connection import Settings, loop_thread
 from .connection import connect as open_connection
-from .errors import ArgumentsError, PayloadError
+from .errors import ArgumentsError, JupyterWorkflowsError, PayloadError
 from .local.paths import Home
 from .local.runtime import Runtime, ensure
 from .local.specs import HostSpec
@@ -35,14 +37,13 @@ from .runs.access import RunAccess
 from .runs.client import StartRequest
 from .runs.handle import Run
 from .runs.listing import Filter, since_of
-from .runs.statistics.collecting import HISTORIES, RUNS, TARGET, Question
-from .runs.statistics.dashboard import RunDashboard
-from .runs.statistics.dashboard import dashboard as look_at
+from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
 from .worker import task_queue
 
 if TYPE_CHECKING:
     from .runs.lists import Inbox, RunList
+    from .runs.statistics.dashboard import RunDashboard
 
 Progress = Callable[[str], None]
 
@@ -94,7 +95,8 @@ class Session:
         with self._lock:
             settings = self.settings or self.embedded_settings()
             if self._client is None or self._client_settings != settings:
-                self._client = loop_thread().run(open_connection(settings, home=self.home))
+                # No worker is made of it: Temporal's worker need not be imported here.
+                self._client = loop_thread().run(open_connection(settings, home=self.home, plugins=()))
                 self._client_settings = settings
             return self._client
 
@@ -129,7 +131,8 @@ class Session:
             directory=self.directory,
             capture=workflow.start_options.capture,
         )
-        return write_bundle(closure, self.home.create().bundles)
+        home = self.home if self.home.bundles.is_dir() else self.home.create()
+        return write_bundle(closure, home.bundles)
 
     def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
         """Starts a run of a workflow.
@@ -156,24 +159,45 @@ class Session:
         """
         options = workflow.start_options
         client = self.client()
-        if options.queue is None:
-            self.load(bundle)
-        return run_client.start_run(
-            client,
-            StartRequest(
-                workflow=workflow.name,
-                args=values,
-                task_queue=options.queue or task_queue(bundle.digest, self.host_spec().key),
-                bundle=bundle.digest[:16],
-                id=options.id,
-                if_exists=options.if_exists,
-                timeout=workflow.timeout,
-                notebook=self.notebook,
-                starter=local_user(),
-            ),
-            home=self.home,
-            result_type=workflow.result_type,
+        spec = self.host_spec()
+        request = StartRequest(
+            workflow=workflow.name,
+            args=values,
+            task_queue=options.queue or task_queue(bundle.digest, spec.key),
+            bundle=bundle.digest[:16],
+            id=options.id,
+            if_exists=options.if_exists,
+            timeout=workflow.timeout,
+            notebook=self.notebook,
+            starter=local_user(),
         )
+
+        def send() -> Run[Any]:
+            return run_client.start_run(client, request, home=self.home, result_type=workflow.result_type)
+
+        if options.queue is not None:
+            return send()
+        if options.if_exists != "raise" or not self.runtime().has_loaded(spec, bundle.path):
+            self.load(bundle)
+            return send()
+        return self.start_while_loading(bundle, send)
+
+    def start_while_loading(self, bundle: BundleFiles, send: Callable[[], Run[Any]]) -> Run[Any]:
+        """Starts a new run of a bundle that was served before, and makes sure meanwhile that it still is.
+
+        Raises:
+            WorkerUnavailable: It can't be any more; the run is ended again.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="jupyter-workflows-load") as thread:
+            loading = thread.submit(self.load, bundle)
+            run = send()
+            try:
+                loading.result()
+            except JupyterWorkflowsError:
+                with suppress(JupyterWorkflowsError):
+                    run.terminate("its worker host could not be started")
+                raise
+        return run
 
 
 def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -326,6 +350,9 @@ def dashboard(
         JupyterWorkflowsError: A filter or number makes no sense.
         ConnectionFailed: The server can't be reached.
     """
+    from .runs.statistics.collecting import Question
+    from .runs.statistics.dashboard import dashboard as look_at
+
     session = current()
     name = workflow.name if isinstance(workflow, Workflow) else workflow
     states = status if status is None or isinstance(status, str) else tuple(status)

@@ -261,3 +261,27 @@ def complete(text):
     assert results(cells[16])[0].startswith("usage: %workflow show")
     assert printed(cells[19]).startswith("usage: %workflow ")
     assert printed(cells[20]).startswith("usage: %%activity ")
+
+
+def test_run_whose_worker_host_has_become_unavailable_is_ended_again(home: Home, tmp_path: Path):
+    cells = [
+        f"{LOAD}\nfrom jupyter_workflows import human_approval",
+        "%%workflow\nasync def asking(question: str) -> bool:\n    return (await human_approval(question)).approved",
+        """
+from jupyter_workflows import get_run
+from jupyter_workflows.errors import WorkerUnavailable
+from jupyter_workflows.session import current
+
+def refuse(bundle):
+    raise WorkerUnavailable("no memory")
+
+asking.start("first").terminate()
+current().load = refuse
+try:
+    asking.options(id="second").start("second")
+except WorkerUnavailable as error:
+    print(error, get_run("second").status)
+""",
+    ]
+    executed = run(cells, home, tmp_path)
+    assert printed(executed[-1]).strip() == "no memory terminated"

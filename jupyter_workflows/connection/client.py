@@ -56,7 +56,7 @@ async def connect(
     Args:
         settings: Where to connect to.
         home: Where large values and rate limits are kept; without one, values stay in history (2 MB at most).
-        plugins: Temporal plugins instead of the package's own.
+        plugins: Temporal plugins instead of the package's own; none for a client that no worker is made of.
         identity: Who history says made a call; `pid@host` by default.
         timeout: How long to try.
 

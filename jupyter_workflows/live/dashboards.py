@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlencode
 from ..errors import JupyterWorkflowsError
 from ..runs.access import RunAccess
 from ..runs.listing import Filter
-from ..runs.statistics.collecting import TARGET, Question, Statistics
+from ..runs.statistics import TARGET
+from ..runs.statistics.collecting import Question, Statistics
 from ..schema import RunStatus
 from ..schema.dashboards import Dashboard
 from .messages import DashboardState

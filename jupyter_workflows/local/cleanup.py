@@ -27,7 +27,7 @@ LEAST_URGENT = 19
 
 async def clean(home: Home, settings: Settings) -> None:
     """Remove the stored values of forgotten runs, and all but the newest logs of worker hosts."""
-    client = await connect(settings, home=home)
+    client = await connect(settings, home=home, plugins=())
     removed = await collect_garbage(
         home.blobs,
         lambda workflow_id: _exists(client, workflow_id),

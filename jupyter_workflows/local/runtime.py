@@ -171,6 +171,10 @@ class Runtime:
         bundles = self._used.get(spec.key, (spec, {}))[1]
         self._used[spec.key] = (spec, {**bundles, str(bundle): None})
 
+    def has_loaded(self, spec: HostSpec, bundle: Path) -> bool:
+        """Whether the host of a notebook was made to serve a bundle by this object; it may have died since."""
+        return spec.key in self._used and str(bundle) in self._used[spec.key][1]
+
     def status(self) -> RuntimeStatus:
         """How the runtime is."""
         return status(self.home)

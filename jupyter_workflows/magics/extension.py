@@ -115,7 +115,8 @@ class Extension:
             ).start()
 
     def begin(self, magic: str, line: str) -> None:
-        """Before the body of a cell with a magic of ours."""
+        """Before the body of a cell with a magic of ours; what displays its workflow is imported meanwhile."""
+        threading.Thread(target=import_viewer, name="jupyter-workflows-viewer", daemon=True).start()
         self.step_cells.begin(magic, line)
 
     def finish(self, magic: str, line: str, names: list[str]) -> None:
@@ -185,7 +186,7 @@ def show_help(magic: str) -> None:
 
 
 def view_live(shown: object) -> bool:
-    """Displays a run, a list of runs or the inbox live; whether it could. Widgets are imported at the first display."""
+    """Displays a run, a list of runs or the inbox live; whether it could."""
     try:
         from ..widgets.viewer import view
     except ImportError:
@@ -214,5 +215,9 @@ def warm(session_of: Callable[[], Session]) -> None:
         if session.settings is None:
             session.runtime().prepare(session.host_spec())
         session.client()
-        # The first display need not wait for it.
+
+
+def import_viewer() -> None:
+    """Imports the live views, so that the first display need not wait for them."""
+    with contextlib.suppress(ImportError):
         importlib.import_module("..widgets.viewer", __package__)

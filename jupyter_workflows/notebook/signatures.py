@@ -11,8 +11,9 @@ import io
 import types
 import typing
 from collections import abc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from pydantic import (
     BaseModel,
@@ -43,6 +44,9 @@ STAYING: tuple[type, ...] = (
     abc.AsyncIterable,
     types.FunctionType,
 )
+
+# The schema of each function whose name and types were these: it costs more than the rest of a bundle.
+_schemas: WeakKeyDictionary[types.FunctionType, tuple[str, dict[str, Any], dict[str, Any]]] = WeakKeyDictionary()
 
 
 def untravelling(hint: object) -> object | None:
@@ -125,6 +129,14 @@ def parameters_schema(name: str, value: object) -> dict[str, Any]:
     if function is None:
         return {}
     hints = hints_of(value)
+    known = _schemas.get(function)
+    if known is None or known[:2] != (name, hints):
+        known = _schemas[function] = (name, hints, described(name, function, hints))
+    return known[2]
+
+
+def described(name: str, function: Callable[..., Any], hints: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a function's arguments; empty where the annotations have none."""
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

@@ -102,7 +102,7 @@ class Backend:
         try:
             self.settings = Settings.from_environment()
             settings = self.settings or await self.embedded_settings()
-            client = await open_connection(settings, home=self.home)
+            client = await open_connection(settings, home=self.home, plugins=())
             self.server_version = await version_of(client)
         except JupyterWorkflowsError as error:
             self._failed_at = time.monotonic()

@@ -23,6 +23,7 @@ from ..failures import payloads_of, read_failure
 from ..listing import Filter
 from ..untrusted import one_line
 from ..values import Values
+from . import HISTORIES, RUNS, TARGET
 from .facts import RunFacts, error_of, facts_of, summaries
 from .figures import Collected, build
 from .history_cache import HistoryCache
@@ -30,9 +31,6 @@ from .listed import Ledger, closed_runs, counts
 from .periods import Periods, periods_of
 from .sampling import strata
 
-RUNS = 10_000
-HISTORIES = 1_000
-TARGET = 0.95
 AT_ONCE = 16
 BATCH = 160
 EXAMPLES = 8
