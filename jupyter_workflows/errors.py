@@ -18,6 +18,7 @@
     │                               the original exception's type where that type is known)
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
+    ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
     ├── ResultNotReady              a wait for a run was over before the run was
     ├── ModelCallFailed             a model could not be asked, or its answer was none
     ├── ToolServerFailed            an MCP server could not be used
@@ -168,6 +169,10 @@ class ApprovalRefused(JupyterWorkflowsError):
 
 class ApprovalTimedOut(JupyterWorkflowsError):
     """Nobody decided in time, and the approval was asked for with `on_timeout="raise"`."""
+
+
+class ReplayFailed(JupyterWorkflowsError):
+    """A history could not be replayed; that code disagrees with one is no failure but the answer."""
 
 
 class ResultNotReady(JupyterWorkflowsError, TimeoutError):

@@ -28,6 +28,7 @@ RANKS = {
     "worker": 6,
     "local": 7,
     "live": 7,
+    "replay": 7,
     "widgets": 8,
     "session": 8,
     "commands": 9,
