@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -52,12 +53,17 @@ class Kernel:
     Args:
         home: The home of the embedded runtime it uses.
         folder: Its working directory.
+        variables: What its environment has besides.
+
+    Attributes:
+        said: All that its cells gave a notebook to keep, as JSON.
     """
 
-    def __init__(self, home: Path, folder: Path) -> None:
+    def __init__(self, home: Path, folder: Path, variables: Mapping[str, str]) -> None:
+        self.said: list[str] = []
         self.manager = KernelManager(kernel_name="python3")
         self.manager.kernel_spec.argv[0] = sys.executable
-        self.manager.start_kernel(env=environment(home, folder), cwd=str(folder))
+        self.manager.start_kernel(env={**environment(home, folder), **variables}, cwd=str(folder))
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=CELL_SECONDS)
@@ -96,6 +102,7 @@ class Kernel:
             if message["parent_header"].get("msg_id") != sent:
                 continue
             content = message["content"]
+            self.said.append(json.dumps(content, default=str))
             if message["msg_type"] == "stream" and content["name"] == "stdout":
                 printed += content["text"]
             elif message["msg_type"] == "error":

@@ -48,6 +48,7 @@ class Stage:
         self.log = EffectLog(folder / "effects.log")
         self.kernels: list[Kernel] = []
         self.results: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
         self._clients: dict[str, Client] = {}
         self._started = 0
         self._open: list[str] = []
@@ -63,7 +64,7 @@ class Stage:
 
     def bare_kernel(self) -> Kernel:
         """A new kernel that has run nothing."""
-        kernel = Kernel(self.home.data, self.folder)
+        kernel = Kernel(self.home.data, self.folder, self.variables)
         self.kernels.append(kernel)
         return kernel
 
@@ -123,6 +124,10 @@ class Stage:
         """The task queue of a run, which is that of its bundle."""
         description = self.do(self.client().get_workflow_handle(run).describe())
         return description.task_queue
+
+    def hosts(self) -> list[tuple[int | None, int]]:
+        """Process and restarts of each worker host."""
+        return [(host.pid, host.restarts) for host in local_runtime.status(self.home).hosts]
 
     def told(self, run: str) -> Told:
         """What history tells of a run; waits while the server is away."""

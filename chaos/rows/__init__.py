@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from . import (
+    damaged_streams,
     disk,
     duplicates,
     everything_killed,
+    failing_models,
     foreign_requests,
+    inner_addresses,
     kernel_killed,
     modes,
     payloads,
     replayed_approvals,
+    secrets,
     server_killed,
     worker_killed,
 )
@@ -23,8 +27,12 @@ ROWS: tuple[Row, ...] = (
     everything_killed.ROW,
     disk.ROW,
     duplicates.ROW,
+    failing_models.ROW,
+    damaged_streams.ROW,
     payloads.ROW,
     foreign_requests.ROW,
     replayed_approvals.ROW,
+    inner_addresses.ROW,
+    secrets.ROW,
     modes.ROW,
 )

@@ -12,8 +12,6 @@ from temporalio.api.common.v1 import Payload, Payloads, WorkflowType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest
 
-from jupyter_workflows.local import runtime as local_runtime
-
 from ..histories import Told
 from ..kernels import Kernel
 from ..stage import Stage, TookTooLong
@@ -97,21 +95,16 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
     kernel.run("listening = listen.options(id='listener').start()")
     kernel.run("swallow.options(id='healthy').start(1).result(timeout=30)")
     queue = stage.task_queue("healthy")
-    before = hosts(stage)
+    before = stage.hosts()
     for first in range(0, count, WAVE):
         stage.keep_busy(kernel, 2, 4)
         wave = [poison(stage, kernel, queue, number) for number in range(first, min(first + WAVE, count))]
         answers = {each.run: each.put() for each in wave}
         for each in wave:
             check(stage, each, answers[each.run], outcome)
-    outcome.demand(hosts(stage) == before, f"the worker host was {before}, is {hosts(stage)}")
+    outcome.demand(stage.hosts() == before, f"the worker host was {before}, is {stage.hosts()}")
     kernel.run("listening.signal('go'); print(listening.result(timeout=20))")
     stage.conclude(outcome)
-
-
-def hosts(stage: Stage) -> list[tuple[int | None, int]]:
-    """Process and restarts of each worker host."""
-    return [(host.pid, host.restarts) for host in local_runtime.status(stage.home).hosts]
 
 
 def poison(stage: Stage, kernel: Kernel, queue: str, number: int) -> Poison:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ ALLOWED_HOSTS = "JUPYTER_WORKFLOWS_ALLOWED_HOSTS"
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: an IPv4 address inside an IPv6 one, which a gateway would lead to."""
 RESOLVE_SECONDS = 10.0
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""What ends with one is an IPv4 address: https://url.spec.whatwg.org/#ends-in-a-number-checker"""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -39,9 +42,7 @@ async def checked_address(url: str) -> str:
     Raises:
         ModelCallFailed: It leads, or may lead, where only this machine or network may go.
     """
-    host, port = target(url)
-    if not host:
-        raise refused(url, "it names no host")
+    host, port = host_and_port(url)
     infos = await resolved(host, port, url)
     allowed = is_allowed(host, port)
     for found in infos:
@@ -51,7 +52,7 @@ async def checked_address(url: str) -> str:
     return infos[0]
 
 
-def target(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
     """Host and port of a URL.
 
     Raises:
@@ -66,7 +67,21 @@ def target(url: str) -> tuple[str, int]:
         raise refused(url, f"only http:// and https:// are, not {parts.scheme or 'an address without a scheme'}")
     if parts.username or parts.password:
         raise refused(url.replace(parts.netloc, parts.hostname or ""), "it carries a user name or password")
-    return (parts.hostname or "").rstrip("."), port
+    host = (parts.hostname or "").rstrip(".")
+    if not host:
+        raise refused(url, "it names no host")
+    if NUMBER.fullmatch(host.rpartition(".")[2]) and not is_four_numbers(host):
+        raise refused(url, f"{host} is an odd way to write an IP address: write it as four numbers")
+    return host, port
+
+
+def is_four_numbers(host: str) -> bool:
+    """Whether an IPv4 address is written in the one way that means the same to everybody."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def resolved(host: str, port: int, url: str) -> list[str]:

@@ -21,6 +21,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ..errors import ModelCallFailed
+from .addresses import host_and_port
 
 DEFAULT_SERVER = "JUPYTER_WORKFLOWS_MODEL_SERVER"
 DEFAULT_MODEL = "JUPYTER_WORKFLOWS_MODEL"
@@ -93,6 +94,8 @@ def server_for(wanted: str | None, environment: Mapping[str, str] | None = None)
     name = wanted or settings.get(DEFAULT_SERVER) or default_name(settings)
     if "://" in name:
         # An address that the settings name is trusted; one in workflow code is not, and gets no key.
+        if wanted is not None:
+            host_and_port(name)
         return Server(shown(name), name.rstrip("/").removesuffix("/v1"), trusted=wanted is None)
     if name == "local":
         return local_server()

@@ -31,7 +31,8 @@ class ModelServer:
             os.environ.update(server.environment)
 
     Args:
-        answer: Gives the reply to a call where nothing is scripted; a text, a value (sent as JSON) or a `Reply`.
+        answer: Gives the reply to a call where nothing is scripted: a text, a value (sent as JSON), a `Reply` or a
+            `Fault`. So calls that are made at once are told apart by their prompt.
         key: The key that callers must send; a random one by default.
         tokens_per_second: How fast tokens come where a reply does not say; all at once by default.
     """
@@ -171,22 +172,25 @@ class ModelServer:
             error = {"object": "error", "message": "Unauthorized: this key is not known", "code": "401"}
             await connection.send(401, json.dumps(error))
             return True
-        scripted = self._next(call)
-        if isinstance(scripted, Fault):
-            return await answer_fault(connection, call, scripted, self._usual(call))
+        fault, reply = self._next(call)
+        if fault is not None:
+            return await answer_fault(connection, call, fault, reply)
         if call.path == "/v1/chat/completions":
-            await answer_chat(connection, call, scripted, self._tokens_per_second)
+            await answer_chat(connection, call, reply, self._tokens_per_second)
         else:
             await answer_other(connection, call)
         return True
 
-    def _next(self, call: Call) -> Reply | Fault:
+    def _next(self, call: Call) -> tuple[Fault | None, Reply]:
+        """How a call fails, if it does, and what it would be answered."""
         with self._lock:
-            return self._script.popleft() if self._script else self._usual(call)
-
-    def _usual(self, call: Call) -> Reply:
+            scripted = self._script.popleft() if self._script else None
+        if isinstance(scripted, Reply):
+            return None, scripted
         given = self._answer(call)
-        return given if isinstance(given, Reply) else Reply(given)
+        if isinstance(given, Fault):
+            return scripted or given, usual_reply(call)
+        return scripted, given if isinstance(given, Reply) else Reply(given)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from chaos.rows.secrets import files_with
 from jupyter_workflows.connection import LoopThread
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
@@ -37,12 +37,6 @@ def runs(own_home: Home, models: ModelServer) -> Iterator[Runs]:
     yield found
     loop.close()
     runtime.close()
-
-
-def files_with(folder: Path, secret: str) -> list[str]:
-    """The files below a folder that hold a text."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return [str(path) for path in files if secret.encode() in path.read_bytes()]
 
 
 def test_forty_calls_with_a_killed_worker_are_each_paid_once(runs: Runs, models: ModelServer, own_home: Home) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from chaos.rows.damaged_streams import CLEAN_ENDS, damaged
 from jupyter_workflows import ai
 from jupyter_workflows.ai.faults import LONGEST_WAIT, message_in, wait_asked_for
 from jupyter_workflows.errors import CheckFailed, ModelCallFailed
@@ -208,26 +209,7 @@ async def test_an_answer_larger_than_any_is_ended_without_holding_it(models: Mod
     assert time.monotonic() - began < PATIENCE_SECONDS
 
 
-CHUNK = (
-    b'id: 1\ndata: {"id": "x", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, '
-    b'"delta": {"content": "Gr\xc3\xbc\xc3\x9fe"}, "finish_reason": null}]}\n\n'
-    b'id: 2\ndata: {"id": "x", "model": "m", "choices": [{"index": 0, "delta": {"content": "!"}, '
-    b'"finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}\n\ndata: [DONE]\n\n'
-)
-JUNK = [b"\n", b"\r", b"\r\n\r\n", b"\x00", b"\xff", b"data: ", b"id:", b":", b"{", b"}", b'"']
-JUNK += [b"null", b"1e999", b"[[[[", b"event: x\n"]
 FUZZED = int(os.environ.get("FUZZED_STREAMS", "200"))
-
-
-def damaged(choose: random.Random) -> bytes:
-    """A right stream with pieces cut out, doubled, moved and put in."""
-    data = CHUNK
-    for _ in range(choose.randint(1, 4)):
-        start = choose.randrange(len(data) + 1)
-        end = min(len(data), start + choose.choice([0, 1, 2, 30, 300]))
-        put = choose.choice([b"", data[start:end] * 2, choose.choice(JUNK), choose.choice(JUNK) * 500])
-        data = data[:start] + put + data[end:]
-    return data
 
 
 async def test_damaged_streams_end_in_an_answer_or_a_failure_in_our_words(models: ModelServer) -> None:
@@ -242,7 +224,7 @@ async def test_damaged_streams_end_in_an_answer_or_a_failure_in_our_words(models
                 answer = await ai.chat("Go")
         except ModelCallFailed as error:
             ends[error.kind] += 1
-            assert error.kind in ("garbage", "cut_off", "empty", "server_error"), (seed, number, data, str(error))  # noqa: PT017
+            assert error.kind in CLEAN_ENDS, (seed, number, data, str(error))  # noqa: PT017
         else:
             ends["answer"] += 1
             assert answer.text.strip(), (seed, number, data)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...errors import ModelCallFailed, ToolServerFailed
 from ...security.secrets import redacted
+from ..addresses import host_and_port
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -151,6 +152,8 @@ async def transport(target: McpTarget, log: IO[str]) -> AsyncGenerator[Any]:
         return
     from mcp.client.streamable_http import streamable_http_client
 
+    # What is no address is refused in our words, before a client takes it apart.
+    host_and_port(target.url)
     async with http_client(target) as http:
         yield streamable_http_client(target.url, http_client=http)
 
