@@ -16,6 +16,7 @@
     │   └── WorkflowTimedOut        ... because its time was over
     ├── StepFailed                  inside a workflow: an awaited step failed for good (also an instance of
     │                               the original exception's type where that type is known)
+    │   └── StepRefused             ... because a person did not let a step run that can't be undone
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
@@ -161,6 +162,10 @@ class StepFailed(JupyterWorkflowsError):
         super().__init__(message)
         self.step = step
         self.error_type = error_type
+
+
+class StepRefused(StepFailed):
+    """Inside a workflow: a person did not let a step run that can't be undone."""
 
 
 class ApprovalRefused(JupyterWorkflowsError):

@@ -113,6 +113,9 @@ def collect(bundle: LoadedBundle, module: ModuleType) -> None:
         if isinstance(value, Activity) and module.__name__.endswith(".activities"):
             bundle.activities[value.name] = value
             value.location = location_of(bundle, "activities", value.__name__)
+            if (undo := value.options.compensate) is not None:
+                bundle.activities.setdefault(undo.name, undo)
+                undo.location = location_of(bundle, "activities", undo.__name__)
         elif isinstance(value, Workflow) and module.__name__.endswith(".workflows"):
             bundle.workflows[value.name] = value
             value.location = location_of(bundle, "workflows", value.__name__)

@@ -17,6 +17,7 @@ from ..errors import AuthoringError
 from ..schema import CellLocation
 from .budget import Budget
 from .checks import DOUBTS, Check, check_of
+from .compensation import undo_for
 from .launch import current_launcher
 from .policies import RateLimit, RetryPolicy, meant, positive
 
@@ -36,6 +37,8 @@ class ActivityOptions:
     rate_limit: RateLimit | None = None
     summary: str | None = None
     check: Check | None = None
+    compensate: Activity[Any, Any] | None = None
+    irreversible: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,9 +210,11 @@ class Workflow(Definition[P, R]):
         retry: RetryPolicy | None = None,
         timeout: timedelta | None = None,
         budget: Budget | None = None,
+        partial: bool = False,
     ) -> None:
         super().__init__(fn, name=name)
         self.budget = budget
+        self.partial = partial
         self.description = description or (inspect.getdoc(fn) or "").partition("\n\n")[0] or None
         self.retry = retry
         self.timeout = timeout
@@ -284,6 +289,7 @@ class Workflow(Definition[P, R]):
             retry=self.retry,
             timeout=self.timeout,
             budget=self.budget,
+            partial=self.partial,
         )
         copy.location = self.location
         copy.start_options = StartOptions(id=id, if_exists=if_exists, capture=tuple(capture), queue=queue)
@@ -341,6 +347,8 @@ def activity(
     rate_limit: RateLimit | None = None,
     summary: str | None = None,
     check: Any = None,
+    compensate: Callable[..., Any] | None = None,
+    irreversible: bool = False,
 ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
 def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
     """Makes a function a durable step where a workflow awaits it; anywhere else it stays itself.
@@ -357,6 +365,10 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
         rate_limit: How often it may be called over all runs.
         summary: A short text shown beside the name.
         check: Who judges its result in a workflow: a `Check`, or a function of the result; see `Check`.
+        compensate: The function that undoes it when the run is rolled back. It takes by name what it needs of the
+            step's own parameters, `input` (all of them, as a dict), `output` (the step's result) and `key` (a text
+            that is the same whenever this effect is undone).
+        irreversible: Nothing can undo it: a person is asked before it runs.
 
     Raises:
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no function.
@@ -373,7 +385,10 @@ def activity(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
     def decorate(target: Callable[..., Any]) -> Activity[..., Any]:
         check_function("activity", target)
         check_repair(target, settings.check)
-        return Activity(target, name=name, options=settings)
+        if settings.compensate is None:
+            return Activity(target, name=name, options=settings)
+        undo = undo_for(target, settings.compensate)
+        return Activity(target, name=name, options=dataclasses.replace(settings, compensate=undo))
 
     return decorate(fn) if fn is not None else decorate
 
@@ -388,6 +403,7 @@ def workflow(
     retry: RetryPolicy | None = None,
     timeout: timedelta | None = None,
     budget: Budget | None = None,
+    partial: bool = False,
 ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
 def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  # noqa: D417 - options are documented by name
     """Makes an `async def` a workflow: what it awaits is a durable step.
@@ -399,13 +415,14 @@ def workflow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:  #
         retry: The retry policy of its steps; a step's own wins.
         timeout: Bounds the whole run, waits for people included; by default there is no bound.
         budget: What its model calls may take before a person is asked.
+        partial: A run that fails or is cancelled keeps what its steps did; by default it is rolled back.
 
     Raises:
         AuthoringError: An option is unknown or makes no sense, or what is decorated is no `async def`.
     """
     if fn is not None and not callable(fn):
         raise AuthoringError(bare_option("workflow", fn), code="JW415")
-    check_options("workflow", options, ("name", "description", "retry", "timeout", "budget"))
+    check_options("workflow", options, ("name", "description", "retry", "timeout", "budget", "partial"))
     check_policies("workflow", options)
 
     def decorate(target: Callable[..., Any]) -> Workflow[..., Any]:
@@ -463,6 +480,15 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
         value = options.get(option)
         if value is not None and not isinstance(value, wanted):
             raise AuthoringError(f"@{kind}({option}={value!r}): write {option}={example}", code="JW418")
+    for option in ("irreversible", "partial"):
+        if not isinstance(options.get(option, False), bool):
+            raise AuthoringError(f"@{kind}({option}={options[option]!r}) takes True or False", code="JW473")
+    if options.get("compensate") is not None and options.get("irreversible"):
+        raise AuthoringError(
+            f"@{kind}(compensate=..., irreversible=True) says that the step can be undone and that it can't: "
+            "take one of them away",
+            code="JW474",
+        )
     for option in ("timeout", "heartbeat_timeout"):
         if options.get(option) is not None:
             positive(options[option], f"@{kind}({option}=...)")

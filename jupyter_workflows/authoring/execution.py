@@ -15,6 +15,7 @@ import temporalio.workflow
 from ..schema import Decision
 from . import bundles
 from .approval import apply_decision, check_decision
+from .rollback import rolled_back_on_failure
 from .state import RunState
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def workflow_class(workflow: Workflow[Any, Any], class_name: str, module: str) -
     async def run(self: WorkflowExecution, *args: Any) -> Any:
         self.state.workflow = workflow
         self.state.retry = workflow.retry
-        return await located(workflow, args)
+        self.state.main = asyncio.current_task()
+        return await rolled_back_on_failure(self.state, located(workflow, args), partial=workflow.partial)
 
     call = workflow.travelling()
     run.__qualname__ = f"{class_name}.run"

@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import temporalio.common
 import temporalio.workflow
 
 from ..schema import Usage
+from .effects import Effects
 
 if TYPE_CHECKING:
     from temporalio.workflow import EventGroup
@@ -38,9 +40,17 @@ class RunState:
     budget_refused: str | None = None
     asking_for_budget: asyncio.Lock = field(default_factory=asyncio.Lock)
     event_groups: dict[str, EventGroup] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
+    effects: Effects = field(default_factory=Effects)
+    main: asyncio.Task[Any] | None = None
+    branches: WeakKeyDictionary[asyncio.Task[Any], None] = field(
+        default_factory=WeakKeyDictionary["asyncio.Task[Any]", None]
+    )
 
     def next_id(self, name: str) -> str:
         """A step id: `<name>-<n>`, counted per name, so that other steps don't change it."""
+        task = asyncio.current_task()
+        if task is not None:
+            self.branches[task] = None
         self.counts[name] += 1
         return f"{name}-{self.counts[name]}"
 

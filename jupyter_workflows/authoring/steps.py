@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
+from temporalio.workflow import ActivityCancellationType as Cancellation
 
 from .. import errors
 from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
+from .compensation import travelling
+from .effects import Effect, ended, has_effect, key_in
+from .irreversible import allowed
 from .ledger import usage_in
 from .messages import in_workflow_only
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
@@ -83,12 +87,64 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
         BudgetSpent: The run's budget is spent, and nobody allowed more.
     """
     state = run_state()
+    if state.effects.rolling:
+        # A branch that was left to itself goes no further.
+        raise asyncio.CancelledError
     if state.workflow is not None and state.workflow.budget is not None:
         await within_budget(state, state.workflow.budget)
+    if has_effect(activity):
+        raw = await with_effect(state, activity, positional, step)
+    else:
+        raw = await performed(activity, positional, step)
+    usage = usage_in(raw.payload)
+    if usage is not None:
+        state.usage += usage
+    return temporalio.workflow.payload_converter().from_payload(raw.payload, activity.result_type)
+
+
+async def with_effect(
+    state: RunState, activity: Activity[Any, Any], positional: Sequence[Any], step: str
+) -> temporalio.common.RawValue:
+    """Runs an activity whose effect may have to be undone, and takes down that it had one.
+
+    Raises:
+        StepFailed: It failed for good.
+        StepRefused: It can't be undone, and a person did not let it run.
+    """
+    if activity.options.irreversible:
+        await allowed(activity, positional, step)
+    inputs = travelling(positional)
+
+    async def run() -> temporalio.common.RawValue:
+        try:
+            raw = await performed(activity, positional, step, cancellation=Cancellation.WAIT_CANCELLATION_COMPLETED)
+            key = key_in(raw.payload, temporalio.workflow.info().workflow_id, step)
+            state.effects.done.append(Effect(step, activity, inputs, raw.payload, key))
+            return raw
+        finally:
+            del state.effects.open[step]
+
+    task = state.effects.open[step] = asyncio.create_task(run())
+    return await ended(task)
+
+
+async def performed(
+    activity: Activity[Any, Any],
+    positional: Sequence[Any],
+    step: str,
+    *,
+    cancellation: Cancellation = Cancellation.TRY_CANCEL,
+) -> temporalio.common.RawValue:
+    """Has a worker run an activity as the step of a given id, and gives the result as it travelled.
+
+    Raises:
+        StepFailed: It failed for good; also an instance of the original exception's type where known.
+    """
+    state = run_state()
     options = activity.options
     limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
     try:
-        raw: temporalio.common.RawValue = await temporalio.workflow.execute_activity(
+        return await temporalio.workflow.execute_activity(
             activity.name,
             args=positional,
             result_type=temporalio.common.RawValue,
@@ -96,15 +152,12 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
             start_to_close_timeout=limit + RATE_LIMIT_WAIT if options.rate_limit else limit,
             heartbeat_timeout=options.heartbeat_timeout or DEFAULT_HEARTBEAT_TIMEOUT,
             retry_policy=temporal_retry(options.retry or state.retry or RetryPolicy()),
+            cancellation_type=cancellation,
             summary=options.summary,
             event_groups=event_groups(state, activity),
         )
     except temporalio.exceptions.ActivityError as error:
         raise_step_failed(error, step)
-    usage = usage_in(raw.payload)
-    if usage is not None:
-        state.usage += usage
-    return temporalio.workflow.payload_converter().from_payload(raw.payload, activity.result_type)
 
 
 async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import cast
 
 from .. import authoring
 from ..authoring import Activity, Workflow
+from ..authoring.definitions import ActivityOptions
 from ..errors import ClosureError
 from ..schema import BundledActivity, BundledWorkflow, CellLocation, Diagnostic
 from . import diagnostics as rules
@@ -251,6 +252,7 @@ def bundled_activity(item: Item) -> BundledActivity:
 def activity_entry(function: str, live: object, place: CellLocation | None, *, signature: str) -> BundledActivity:
     """One activity of the manifest."""
     code = function_of(live)
+    options = live.options if isinstance(live, Activity) else ActivityOptions()
     return BundledActivity(
         name=live.name if isinstance(live, Activity) else function,
         function=function,
@@ -259,4 +261,6 @@ def activity_entry(function: str, live: object, place: CellLocation | None, *, s
         cell_id=place.cell_id if place else "",
         cell_number=place.cell_number if place else None,
         line=place.line if place else 1,
+        undo=options.compensate.name if options.compensate else None,
+        irreversible=options.irreversible,
     )

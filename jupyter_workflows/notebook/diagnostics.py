@@ -167,6 +167,16 @@ AGENT_UNKNOWN = Rule(
     "agent {name} is made where it can't be told which tools it has",
     "Make it in a statement of its own: {name} = ai.Agent(..., tools=[...])",
 )
+UNDO_UNKNOWN = Rule(
+    "JW219",
+    "{undo} undoes activity {name}, and the cells do not tell where it is defined",
+    "Define it at the top of a cell with `def {undo}(...)` and name it: compensate={undo}",
+)
+UNDO_MISFIT = Rule(
+    "JW220",
+    "{undo}, as it is defined now, does not fit activity {name}: {reason}",
+    "Correct the parameters of {undo}",
+)
 
 # 3xx: what a workflow must not do, because it is replayed
 CLOCK = Rule("JW301", "{name} reads the clock, and a replay would read another time", "Read it in an activity")

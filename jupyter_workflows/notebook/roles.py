@@ -19,6 +19,7 @@ from .placement import reached
 from .scopes import FunctionNode, references
 from .steps import Flow, Site
 from .syntax import nodes
+from .undos import undos
 from .workflow_code import PACKAGE, Called, FunctionCode, alias_target, called_by, step_kind
 
 WORKFLOW_NAMES = """
@@ -70,6 +71,7 @@ class Roles:
         for name, code in self._code.items():
             if isinstance(code.node, FunctionNode | ast.Lambda):
                 self._check_workflow_code(name, code)
+        self.activities.update(undos(self.activities, self.gathering))
         self._check_activities()
         self._check_classes()
 

@@ -15,6 +15,7 @@ from typing import Any
 import temporalio.activity
 import temporalio.common
 import temporalio.exceptions
+from temporalio.api.common.v1 import Payload
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -24,6 +25,7 @@ from temporalio.worker import (
 
 from ..authoring.bundles import bundle_of, failure_details
 from ..authoring.definitions import Activity
+from ..authoring.effects import EFFECT_KEY, effect_key, has_effect
 from ..authoring.ledger import USAGE_KEY, Ledger, ledger
 from ..errors import ModelCallFailed, PayloadError
 from ..payloads.types import validate
@@ -161,6 +163,10 @@ class Inbound(ActivityInboundInterceptor):
                     result = await super().execute_activity(input)
                 else:
                     result = await self.execute_definition(definition, input)
+                if definition is not None and has_effect(definition):
+                    result = with_key(
+                        result, effect_key(info.workflow_id or "", info.workflow_run_id or "", info.activity_id)
+                    )
                 return with_usage(result, spent)
             except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
                 raise
@@ -226,9 +232,23 @@ def with_usage(result: Any, spent: Ledger) -> Any:
     """The result, with what the step's model calls took in the metadata of its payload."""
     if not spent.usage.calls:
         return result
-    payload = temporalio.activity.payload_converter().to_payload(result)
+    payload = payload_of(result)
     payload.metadata[USAGE_KEY] = spent.usage.model_dump_json(exclude_defaults=True).encode()
     return temporalio.common.RawValue(payload)
+
+
+def with_key(result: Any, key: str) -> temporalio.common.RawValue:
+    """The result, with what tells the step's effect from all others in the metadata of its payload."""
+    payload = payload_of(result)
+    payload.metadata[EFFECT_KEY] = key.encode()
+    return temporalio.common.RawValue(payload)
+
+
+def payload_of(result: Any) -> Payload:
+    """A result as it travels."""
+    if isinstance(result, temporalio.common.RawValue):
+        return result.payload
+    return temporalio.activity.payload_converter().to_payload(result)
 
 
 def located(error: Exception, info: temporalio.activity.Info) -> Exception:

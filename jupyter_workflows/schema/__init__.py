@@ -17,6 +17,7 @@ RunStatus = Literal["running", "completed", "failed", "cancelled", "terminated",
 StepKind = Literal["activity", "approval", "timer", "child", "signal"]
 StepStatus = Literal["scheduled", "running", "retrying", "waiting", "completed", "failed", "timed_out", "cancelled"]
 Verdict = Literal["approve", "reject"]
+RollbackCause = Literal["failed", "cancelled", "asked"]
 OnTimeout = Literal["reject", "approve", "raise"]
 
 
@@ -185,6 +186,24 @@ class Checked(Wire):
     edits: list[Edit] = []
 
 
+class RollBackRequest(Wire):
+    """Who asks for a rollback: the payload of the signal `roll_back`."""
+
+    by: str
+    reason: str = ""
+
+
+class Rollback(Wire):
+    """That a run is being rolled back, and why; what has been undone is told by its steps."""
+
+    cause: RollbackCause
+    reason: str = Field(default="", description="The failure, or what the one who asked says")
+    by: str | None = Field(default=None, description="Who asked for it")
+    started_at: datetime
+    finished_at: datetime | None = None
+    kept: list[str] = Field(default=[], description="Steps whose effect a person left as it is")
+
+
 class Decision(Wire):
     """What a reviewer says to one approval: the payload of the update `decide`.
 
@@ -280,6 +299,8 @@ class BundledActivity(Wire):
     cell_id: str
     cell_number: int | None = None
     line: int
+    undo: str | None = Field(default=None, description="The activity that undoes it")
+    irreversible: bool = Field(default=False, description="Whether nothing can undo it")
 
 
 class BundledWorkflow(Wire):

@@ -429,6 +429,14 @@ export interface BundledActivity {
   cell_id: string;
   cell_number: number | null;
   line: number;
+  /**
+   * The activity that undoes it
+   */
+  undo: string | null;
+  /**
+   * Whether nothing can undo it
+   */
+  irreversible: boolean;
 }
 /**
  * A workflow of a bundle, with what its card shows.
@@ -870,6 +878,33 @@ export interface Pulse {
   type: "pulse";
   topic: string;
   number: number;
+}
+/**
+ * Who asks for a rollback: the payload of the signal `roll_back`.
+ */
+export interface RollBackRequest {
+  by: string;
+  reason: string;
+}
+/**
+ * That a run is being rolled back, and why; what has been undone is told by its steps.
+ */
+export interface Rollback {
+  cause: "failed" | "cancelled" | "asked";
+  /**
+   * The failure, or what the one who asked says
+   */
+  reason: string;
+  /**
+   * Who asked for it
+   */
+  by: string | null;
+  started_at: string;
+  finished_at: string | null;
+  /**
+   * Steps whose effect a person left as it is
+   */
+  kept: string[];
 }
 /**
  * One workflow execution, as a list shows it.
