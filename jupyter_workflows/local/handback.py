@@ -1,17 +1,21 @@
-"""What a dead worker host left behind is given back to Temporal at once, so that its successor goes on without waiting.
+"""What nobody works on any more is given back to Temporal at once, so that the run goes on without waiting.
 
-Temporal notices a dead worker by timeouts: a second for the sticky queue, the heartbeat timeout for a step. The
-successor knows better: the supervisor has seen the process end. Its steps are failed with `WorkerDied`. That takes none
-of the attempts their retry policy gives them, until a step has seen so many deaths that it may be their cause.
+Temporal notices a dead worker by timeouts: a second for the sticky queue, ten for a workflow task, the heartbeat
+timeout for a step. Its successor knows better: the supervisor has seen the process end. And where the server died
+between giving a task out and the worker's receiving it, that worker knows that it never had it.
+
+Such steps are failed with `WorkerDied` or `TaskLost`. That takes none of the attempts their retry policy gives them,
+until a step has seen so many deaths that it may be their cause. Such workflow tasks are failed with `RESET_STICKY`, as
+the server does itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.activity.v1 import ActivityOptions
@@ -20,6 +24,7 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
     ListWorkflowExecutionsRequest,
     ResetStickyTaskQueueRequest,
     UpdateActivityOptionsRequest,
@@ -27,6 +32,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
+
+from .workflow_tasks import fail_workflow_task
 
 AT_ONCE = 16
 RETRY_DELAY = timedelta(milliseconds=1)
@@ -60,19 +67,87 @@ class Predecessors:
         return found["epoch"] != own["epoch"] or found["key"] == own["key"]
 
 
-async def hand_back(client: Client, queues: Collection[str], predecessors: Predecessors) -> int:
-    """Give back the steps and sticky queues of dead workers in all open runs on `queues`.
+async def hand_back(client: Client, queues: Collection[str], predecessors: Predecessors, *, before: datetime) -> int:
+    """Gives back what dead workers had in all open runs on `queues`: steps, workflow tasks and sticky queues.
+
+    Args:
+        client: Connected to the server.
+        queues: Task queues that no other living worker polls.
+        predecessors: Whose steps are given back.
+        before: Workflow tasks that were given out before are given back.
 
     Returns:
-        How many steps were given back.
+        How many steps and workflow tasks were given back.
     """
-    slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(run: WorkflowExecution) -> int:
-        async with slots:
-            return await _hand_back_run(client, run, predecessors)
+        request = ResetStickyTaskQueueRequest(namespace=client.namespace, execution=run)
+        _, found = await asyncio.gather(
+            client.workflow_service.reset_sticky_task_queue(request), described(client, run)
+        )
+        left = [step for step in started(found) if predecessors.include(step.last_worker_identity)]
+        steps = [_fail(client, run, step, _died(step), forgiven=step.maximum_attempts > 1) for step in left]
+        return sum(await asyncio.gather(*steps, fail_workflow_task(client, found, before)))
 
-    return sum(await asyncio.gather(*[one(run) async for run in open_runs(client, queues)]))
+    return await _in_each(client, queues, one)
+
+
+async def hand_back_undelivered(
+    client: Client, queues: Collection[str], identity: str, has_begun: Callable[[str, str, int], bool], before: datetime
+) -> int:
+    """Gives back what a server that died gave out to this worker, and this worker never received.
+
+    Args:
+        client: Connected to the server that is back.
+        queues: Task queues that only this worker polls.
+        identity: This worker's identity.
+        has_begun: Whether this worker has begun an attempt: of a run id, an activity id, the attempt's number.
+        before: When the server was started again.
+
+    Returns:
+        How many steps and workflow tasks were given back.
+    """
+
+    async def one(run: WorkflowExecution) -> int:
+        found = await described(client, run)
+        left = [
+            step
+            for step in started(found)
+            if step.last_worker_identity == identity
+            and step.last_started_time.ToDatetime(UTC) < before
+            and not has_begun(run.run_id, step.activity_id, step.attempt)
+        ]
+        steps = [_fail(client, run, step, _lost(step), forgiven=True) for step in left]
+        return sum(await asyncio.gather(*steps, fail_workflow_task(client, found, before)))
+
+    return await _in_each(client, queues, one)
+
+
+async def _in_each(client: Client, queues: Collection[str], one: Callable[[WorkflowExecution], Awaitable[int]]) -> int:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def bounded(run: WorkflowExecution) -> int:
+        async with slots:
+            try:
+                return await one(run)
+            except RPCError:
+                # Closed in the meantime, or the server is on its way down again: the timeouts remain.
+                return 0
+
+    return sum(await asyncio.gather(*[bounded(run) async for run in open_runs(client, queues)]))
+
+
+async def described(client: Client, run: WorkflowExecution) -> DescribeWorkflowExecutionResponse:
+    """What the server says of a run."""
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=run)
+    return await client.workflow_service.describe_workflow_execution(request)
+
+
+def started(found: DescribeWorkflowExecutionResponse) -> list[PendingActivityInfo]:
+    """The steps that a worker is said to be at."""
+    return [
+        step for step in found.pending_activities if step.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+    ]
 
 
 async def open_runs(client: Client, queues: Collection[str]) -> AsyncIterator[WorkflowExecution]:
@@ -98,38 +173,26 @@ def query(queues: Collection[str]) -> str:
     return f"ExecutionStatus = 'Running' AND TaskQueue IN ({listed})"
 
 
-async def _hand_back_run(client: Client, run: WorkflowExecution, predecessors: Predecessors) -> int:
-    try:
-        _, description = await asyncio.gather(
-            client.workflow_service.reset_sticky_task_queue(
-                ResetStickyTaskQueueRequest(namespace=client.namespace, execution=run)
-            ),
-            client.workflow_service.describe_workflow_execution(
-                DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=run)
-            ),
-        )
-    except RPCError:
-        # Closed in the meantime, or the server is on its way down again: the timeouts remain.
-        return 0
-    left = [
-        step
-        for step in description.pending_activities
-        if step.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-        and predecessors.include(step.last_worker_identity)
-    ]
-    return sum(await asyncio.gather(*[_fail(client, run, step) for step in left]))
+def _died(step: PendingActivityInfo) -> ApplicationError:
+    text = f"the worker process died during attempt {step.attempt}"
+    return ApplicationError(text, type="WorkerDied", next_retry_delay=RETRY_DELAY)
 
 
-async def _fail(client: Client, run: WorkflowExecution, step: PendingActivityInfo) -> int:
+def _lost(step: PendingActivityInfo) -> ApplicationError:
+    text = f"the server died while it gave attempt {step.attempt} to a worker, which never began it"
+    return ApplicationError(text, type="TaskLost", next_retry_delay=RETRY_DELAY)
+
+
+async def _fail(
+    client: Client, run: WorkflowExecution, step: PendingActivityInfo, error: ApplicationError, *, forgiven: bool
+) -> int:
     handle = client.get_async_activity_handle(
         workflow_id=run.workflow_id, run_id=run.run_id, activity_id=step.activity_id
     )
-    died = ApplicationError(
-        f"the worker process died during attempt {step.attempt}", type="WorkerDied", next_retry_delay=RETRY_DELAY
-    )
     try:
-        await _forgive(client, run, step)
-        await handle.fail(died)
+        if forgiven:
+            await _forgive(client, run, step)
+        await handle.fail(error)
     except (RPCError, AsyncActivityCancelledError):
         # Its timeout was faster.
         return 0
@@ -137,11 +200,8 @@ async def _fail(client: Client, run: WorkflowExecution, step: PendingActivityInf
 
 
 async def _forgive(client: Client, run: WorkflowExecution, step: PendingActivityInfo) -> None:
-    """Give a step one more attempt, in place of the one that its worker's death took.
-
-    A step that may run once only stays so, and one without a limit needs none.
-    """
-    if step.maximum_attempts <= 1 or step.attempt > FORGIVEN_DEATHS:
+    """Give a step one more attempt, in place of the one that was taken from it; one without a limit needs none."""
+    if step.maximum_attempts == 0 or step.attempt > FORGIVEN_DEATHS:
         return
     await client.workflow_service.update_activity_options(
         UpdateActivityOptionsRequest(

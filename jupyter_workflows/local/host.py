@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
@@ -25,12 +25,13 @@ from temporalio.worker import Worker
 
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
+from ..plugin.begun import begun
 from ..security.identity import TrustedKeys
 from ..tokens import exchange
 from ..tokens.broker import Broker
 from ..worker import bundle_worker, load_bundle, task_queue
 from .children import log_standard_streams
-from .handback import Predecessors, hand_back, query
+from .handback import Predecessors, hand_back, hand_back_undelivered, query
 from .paths import Home, make_private_directory
 from .protocol import MESSAGE_BYTES, Message, encode, peer
 from .specs import HostSpec
@@ -70,6 +71,7 @@ class WorkerHost:
         self._connected_to: tuple[object, ...] = ()
         self._background: set[asyncio.Task[None]] = set()
         self._key = ""
+        self._is_embedded = True
         self._trusted: TrustedKeys | None = None
         self._predecessors = Predecessors("")
         self._taken_over: set[str] = set()
@@ -87,6 +89,7 @@ class WorkerHost:
             "load": self._on_load,
             "leases": self._on_leases,
             "report": self._on_report,
+            "server_back": self._on_server_back,
             "stop": self._on_stop,
         }
         while line := await reader.readline():
@@ -124,6 +127,7 @@ class WorkerHost:
             sys.path.append(str(home.bundles))
         spec = HostSpec.from_message(message["spec"])
         self._key = spec.key
+        self._is_embedded = spec.settings() is None
         apply(spec)
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         await self._serve_tokens(home)
@@ -152,6 +156,19 @@ class WorkerHost:
 
     async def _on_report(self, _: Message) -> Message:
         return {"open_runs": await self._open_runs([*self._served]), "bundles": len(self._served)}
+
+    async def _on_server_back(self, message: Message) -> None:
+        if not self._is_embedded:
+            return
+        before = datetime.fromtimestamp(message["since"], UTC)
+        self._in_background(
+            self._give_back(
+                lambda client: hand_back_undelivered(
+                    client, [*self._served], self._predecessors.identity, begun.has, before
+                ),
+                "tasks that the server lost when it died",
+            )
+        )
 
     async def _on_stop(self, _: Message) -> None:
         workers = [served.worker.shutdown() for served in self._served.values()]
@@ -231,17 +248,25 @@ class WorkerHost:
             traceback.print_exc()
 
     async def _take_over(self, queues: list[str]) -> None:
+        before = datetime.now(UTC)
+        await self._give_back(
+            lambda client: hand_back(client, queues, self._predecessors, before=before),
+            "tasks of a worker that died",
+        )
+
+    async def _give_back(self, tasks: Callable[[Client], Awaitable[int]], what: str) -> None:
+        """Give tasks back to the server, and look again for those that were still on their way."""
         assert self._client is not None
         client = await self._client
         for seconds in (0.0, *SECOND_LOOKS_SECONDS):
             await asyncio.sleep(seconds)
             try:
-                returned = await hand_back(client, queues, self._predecessors)
+                returned = await tasks(client)
             except RPCError as error:
                 sys.stderr.write(f"open runs could not be looked at: {error}\n")
                 continue
             if returned:
-                sys.stderr.write(f"gave back {returned} steps of a worker that died\n")
+                sys.stderr.write(f"gave back {returned} {what}\n")
 
     # Idle ------------------------------------------------------------------------------------------------------------
 

@@ -271,6 +271,12 @@ class HostTable:
             if moved and host.process:
                 host.process.child.kill()
 
+    def tell_server_is_back(self, since: float) -> None:
+        """The server died and was started again, at a time in seconds since 1970."""
+        for host in self.hosts.values():
+            if host.process:
+                host.process.notify({"op": "server_back", "since": since})
+
     def stop(self) -> None:
         """Ask all processes to end; `check` and `processes` tell how far they are."""
         self._stopping = True

@@ -115,6 +115,8 @@ class Supervisor:
             self.table.move(server.address)
         elif server.state == "ready":
             self._publish()
+            if server.restarts:
+                self.table.tell_server_is_back(time.time() - server.ready_seconds)
             self._restore_hosts()
             for client in self._waiting():
                 self._welcome(client)

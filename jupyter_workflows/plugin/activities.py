@@ -32,6 +32,7 @@ from ..payloads.types import validate
 from ..security.secrets import redacted
 from ..tokens import Writer, writing
 from ..tokens.checkpoint import apart, token_of
+from .begun import begun
 from .limits import Limits
 from .user_loop import on_user_loop
 
@@ -153,6 +154,7 @@ class Inbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         """Runs the activity; a failure carries the cell and line it arose at."""
         info = temporalio.activity.info()
+        begun.note(info.workflow_run_id or "", info.activity_id, info.attempt)
         bundle = bundle_of(info.task_queue)
         definition = bundle.activities.get(info.activity_type) if bundle else None
         spent = Ledger(self.limits.wait)
