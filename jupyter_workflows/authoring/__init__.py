@@ -9,6 +9,7 @@ from .definitions import Activity, Workflow, activity, workflow
 from .mapping import PartialResults, parallel_map
 from .messages import heartbeat, last_heartbeat, set_query_value, wait_for_signal
 from .policies import RateLimit, RetryPolicy, timeout
+from .reviewing import Escalation, Quorum, Reminders
 from .steps import continue_as_new, history_is_long, sleep
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "Approval",
     "Budget",
     "Check",
+    "Escalation",
     "Partial",
     "PartialResults",
+    "Quorum",
     "RateLimit",
+    "Reminders",
     "RetryPolicy",
     "Workflow",
     "activity",

@@ -3,28 +3,32 @@
 Invariants:
 - an approval is in the run's memo from the moment it opens, so it is seen without a worker;
 - a decision names one approval of one run and what was shown; it is signed and used once;
-- the first valid decision wins; every other is refused by the validator, which leaves no trace in history.
+- the first valid decision wins, or the one that completes the quorum; every other is refused by the validator, which
+  leaves no trace in history;
+- what an approval that uses none of quorum, four eyes, reminders and escalation does and hashes is what it did before
+  these were there: runs that wait through an upgrade go on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, NoReturn, cast, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast, get_args
 
-import temporalio.exceptions
 import temporalio.workflow
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from .. import schema
 from ..errors import ApprovalTimedOut, AuthoringError
-from .bundles import bundle_of
-from .edits import edits
 from .messages import in_workflow_only
 from .policies import positive
+from .reviewing import Assignees, Escalation, Quorum, Reminders, Rules, people, rules_of
+from .starter import stated_starter
 from .state import OPEN_APPROVALS, RunState, run_state
 
 MEMO_PREFIX = "approval:"
@@ -34,8 +38,9 @@ NAME = "human_approval"
 class Approval(schema.Approval):
     """What a person answered; true when approved.
 
-    `form` is an instance of the form asked for, `value` is `editable` with the reviewer's edits, in its own
-    type. `by` is None when nobody decided in time.
+    `form` is an instance of the form asked for, `value` is `editable` with the reviewers' edits, in its own
+    type. `by` is whoever's answer decided, None when nobody decided in time; where several had to agree, `votes` has
+    what each said.
     """
 
     form: Any = None
@@ -43,7 +48,8 @@ class Approval(schema.Approval):
     @property
     def approved(self) -> bool:
         """Whether the answer is yes, be it by a person or by `on_timeout="approve"`."""
-        return self.status == "approved" or (self.timed_out and self.on_timeout == "approve")
+        silence = self.timed_out and self.on_timeout == "approve" and self.objection is None
+        return self.status == "approved" or silence
 
     @property
     def timed_out(self) -> bool:
@@ -55,72 +61,81 @@ class Approval(schema.Approval):
 
 
 @dataclass(frozen=True)
-class Question:
+class Asked:
     """What `human_approval` was called with."""
 
     message: str
-    assignee: str | None
     timeout: timedelta | None
     form: type[BaseModel] | None
     editable: Any
     on_timeout: schema.OnTimeout
+    rules: Rules
 
 
 @dataclass
 class OpenApproval:
-    """An approval of a run and what its answer has to look like."""
+    """An approval of a run, what its answer has to look like, and what a reviewer is shown."""
 
     record: schema.Approval
+    rules: Rules
     form_type: type[BaseModel] | None
     value_type: TypeAdapter[Any] | None
     editable: Any
-    decision: schema.Decision | None = None
+    shown: dict[str, Any]
+    edited: bool = False
+    reminding: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
 
 async def human_approval(  # noqa: PLR0917 - the published contract allows positional use
     message: str,
-    assignee: str | None = None,
+    assignee: Assignees = None,
     timeout: timedelta | None = None,
     form: type[BaseModel] | None = None,
     editable: Any = None,
     on_timeout: schema.OnTimeout = "reject",
+    *,
+    quorum: int | Quorum | None = None,
+    four_eyes: bool = False,
+    reminders: timedelta | Reminders | None = None,
+    escalate: Escalation | Sequence[Escalation] | None = None,
 ) -> Approval:
     """Asks a person and waits for the answer, for minutes or months; the wait survives every restart.
 
     Args:
         message: The question, Markdown.
-        assignee: Who may decide; by default everybody who may see the run.
-        timeout: How long to wait; without end by default.
+        assignee: Who may decide, a name or several; by default everybody who may see the run.
+        timeout: How long to wait; without end by default. A question to the author does not stop the clock.
         form: A pydantic model the reviewer fills in to approve.
         editable: A value the reviewer may change: plain data, a dataclass or a pydantic model.
-        on_timeout: What nobody's answer means: `"reject"`, `"approve"` or `"raise"`.
+        on_timeout: What nobody's answer means: `"reject"`, `"approve"` or `"raise"`. Silence is no yes where somebody
+            rejected it, or asked something that was not answered.
+        quorum: How many different people have to approve the same version; one rejection rejects it, or as many as
+            `Quorum(approvals=, rejections=)` says. By default one decides.
+        four_eyes: Whoever started the run may not approve.
+        reminders: After what time, again and again, it is brought to mind, or `Reminders(...)`.
+        escalate: Who may decide as well once it has waited for long.
 
     Raises:
         ApprovalTimedOut: Nobody decided in time and `on_timeout` is `"raise"`.
-        AuthoringError: It was called outside a workflow, or an argument makes no sense.
+        AuthoringError: It was called outside a workflow, an argument makes no sense, or `four_eyes` is asked of a run
+            that does not say who started it.
     """
     in_workflow_only(NAME)
     check_arguments(message, assignee, timeout, form, on_timeout)
+    rules = rules_of(
+        assignee, on_timeout=on_timeout, quorum=quorum, four_eyes=four_eyes, reminders=reminders, escalate=escalate
+    )
     state = run_state()
-    asked = Question(message, assignee, timeout, form, editable, on_timeout)
-    approval = opened(state, asked)
+    approval = opened(state, Asked(message, timeout, form, editable, on_timeout, rules))
     approval_id = approval.record.id
     state.approvals[approval_id] = approval
     publish(state, approval.record)
     try:
-        await temporalio.workflow.wait_condition(
-            lambda: approval.decision is not None, timeout=timeout, timeout_summary=approval_id
-        )
-    except TimeoutError:
-        if approval.decision is None:
-            approval.record = approval.record.model_copy(
-                update={"status": "timed_out", "decided_at": temporalio.workflow.now(), "value": shown_value(approval)}
-            )
-            publish(state, approval.record)
-    except BaseException:
+        await answered(state, approval)
+    finally:
         state.approvals.pop(approval_id, None)
-        raise
-    state.approvals.pop(approval_id, None)
+        for task in approval.reminding:
+            task.cancel()
     state.decided_by[approval_id] = closing_words(approval.record)
     if approval.record.status == "timed_out" and on_timeout == "raise":
         raise ApprovalTimedOut(f"nobody decided {approval_id} ({message[:80]!r}) within {timeout}")
@@ -135,10 +150,7 @@ def check_arguments(message: Any, assignee: Any, timeout: Any, form: Any, on_tim
     """
     if not isinstance(message, str) or not message.strip():
         raise AuthoringError(f"human_approval(message={message!r}) takes a text that is not empty", code="JW431")
-    if assignee is not None and (not isinstance(assignee, str) or not assignee.strip()):
-        raise AuthoringError(
-            f"human_approval(assignee={assignee!r}) takes a user name or an address, or nothing", code="JW432"
-        )
+    people(assignee)
     if timeout is not None:
         positive(timeout, "human_approval(timeout=...)")
     if form is not None and not (isinstance(form, type) and issubclass(form, BaseModel)):
@@ -149,14 +161,20 @@ def check_arguments(message: Any, assignee: Any, timeout: Any, form: Any, on_tim
         )
 
 
-def opened(state: RunState, asked: Question) -> OpenApproval:
-    """A new approval of the run, with the hash of what a reviewer is shown."""
+def opened(state: RunState, asked: Asked) -> OpenApproval:
+    """A new approval of the run, with the hash of what a reviewer is shown.
+
+    Raises:
+        AuthoringError: Nobody knows who started the run, and `four_eyes` needs to.
+    """
     info = temporalio.workflow.info()
     now = temporalio.workflow.now()
+    rules = asked.rules
+    names = list(rules.assignees)
     shown: dict[str, Any] = {
         "id": state.next_id(NAME),
         "message": asked.message,
-        "assignee": asked.assignee,
+        "assignee": names[0] if len(names) == 1 else None,
         "opened_at": now,
         "due_at": now + asked.timeout if asked.timeout else None,
         "on_timeout": asked.on_timeout,
@@ -164,22 +182,101 @@ def opened(state: RunState, asked: Question) -> OpenApproval:
         "editable": to_jsonable_python(asked.editable),
         "has_editable": asked.editable is not None,
         "workflow_id": info.workflow_id,
-        "run_id": info.run_id,
+        # A reset gives the run a new id, and what is shown stays the same.
+        "run_id": info.original_execution_run_id,
         "workflow": info.workflow_type,
+        **reviewed(rules, now),
     }
-    digest = hashlib.sha256(json.dumps(to_jsonable_python(shown), sort_keys=True).encode()).hexdigest()
-    record = schema.Approval(**shown, content_hash=digest)
+    stated = stated_starter()
+    if rules.four_eyes and stated is None:
+        raise AuthoringError(
+            "human_approval(four_eyes=True) needs to know who started the run, and this run does not say: start it in "
+            "the notebook, a terminal or JupyterLab",
+            code="JW471",
+        )
+    now_known: dict[str, Any] = {
+        "run_id": info.run_id,
+        "starter": stated.starter if stated else None,
+        "assignees": names if len(names) > 1 else None,
+        "content_hash": content_hash(shown),
+    }
+    record = schema.Approval(**(shown | now_known))
     value_type = TypeAdapter[Any](cast("type[Any]", type(asked.editable))) if asked.editable is not None else None
-    return OpenApproval(record, asked.form, value_type, asked.editable)
+    return OpenApproval(record, rules, asked.form, value_type, asked.editable, shown)
+
+
+def reviewed(rules: Rules, now: datetime) -> dict[str, Any]:
+    """What a reviewer is shown of the rules; nothing of those that are not used."""
+    shown: dict[str, Any] = {}
+    if len(rules.assignees) > 1:
+        shown["assignees"] = list(rules.assignees)
+    if rules.quorum != Quorum(approvals=1):
+        shown |= {"quorum": rules.quorum.approvals, "rejections": rules.quorum.rejections, "version": 1}
+    if rules.four_eyes:
+        shown["four_eyes"] = True
+    if rules.escalations:
+        shown["escalations"] = [
+            schema.PlannedEscalation(to=list(people(step.to)), at=now + step.after) for step in rules.escalations
+        ]
+    return shown
+
+
+def content_hash(shown: dict[str, Any]) -> str:
+    """The hash of what a reviewer is shown."""
+    return hashlib.sha256(json.dumps(to_jsonable_python(shown), sort_keys=True).encode()).hexdigest()
+
+
+async def answered(state: RunState, approval: OpenApproval) -> None:
+    """Waits until an approval is decided or its time is over."""
+    while approval.record.status == "open":
+        due = approval.record.due_at
+        wait = due - temporalio.workflow.now() if due else None
+        try:
+            await temporalio.workflow.wait_condition(
+                lambda: approval.record.status != "open", timeout=wait, timeout_summary=approval.record.id
+            )
+        except TimeoutError:
+            if approval.record.status == "open":
+                run_out(state, approval)
+
+
+def run_out(state: RunState, approval: OpenApproval) -> None:
+    """Closes an approval that nobody decided in time; a version that not all have agreed to does not count."""
+    record = approval.record
+    original = approval.shown["editable"] if record.has_editable else None
+    approval.edited = False
+    approval.record = record.model_copy(
+        update={
+            "status": "timed_out",
+            "decided_at": temporalio.workflow.now(),
+            "value": original,
+            "objection": objection(record) if record.on_timeout == "approve" else None,
+        }
+    )
+    publish(state, approval.record)
+
+
+def objection(record: schema.Approval) -> str | None:
+    """Why silence is no yes; None where nobody said anything against it."""
+    against = next((vote.by for vote in record.standing if vote.verdict == "reject"), None)
+    if against is not None:
+        return f"{against} rejected it"
+    open_question = next((question.by for question in record.questions if question.answer is None), None)
+    return f"{open_question}'s question was not answered" if open_question is not None else None
 
 
 def publish(state: RunState, record: schema.Approval) -> None:
     """Puts an approval into the run's memo and the number of open ones where lists can be filtered by it."""
-    temporalio.workflow.upsert_memo({MEMO_PREFIX + record.id: record.model_dump(mode="json")})
+    show(record)
     known = temporalio.workflow.info().typed_search_attributes
     if OPEN_APPROVALS in known:
         count = sum(approval.record.status == "open" for approval in state.approvals.values())
         temporalio.workflow.upsert_search_attributes([OPEN_APPROVALS.value_set(count)])  # pyright: ignore[reportUnknownMemberType]
+
+
+def show(record: schema.Approval) -> None:
+    """Puts an approval into the run's memo."""
+    temporalio.workflow.upsert_memo({MEMO_PREFIX + record.id: record.model_dump(mode="json")})
 
 
 def closing_words(record: schema.Approval) -> str:
@@ -189,11 +286,6 @@ def closing_words(record: schema.Approval) -> str:
     return f"{record.by} {record.status} it at {record.decided_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def shown_value(approval: OpenApproval) -> Any:
-    """The editable value as JSON, as it stands without an edit."""
-    return approval.record.editable if approval.record.has_editable else None
-
-
 def answer(approval: OpenApproval) -> Approval:
     """The answer as workflow code sees it: form and value in their own types."""
     record = approval.record
@@ -201,106 +293,6 @@ def answer(approval: OpenApproval) -> Approval:
     if record.form is not None and approval.form_type:
         values["form"] = approval.form_type.model_validate(record.form)
     value = approval.editable
-    if approval.decision is not None and approval.decision.edited and approval.value_type:
+    if approval.edited and approval.value_type:
         value = approval.value_type.validate_python(record.value)
     return Approval.model_construct(**{**values, "value": value})
-
-
-def refuse(reason: str) -> NoReturn:
-    """Refuses a decision; the message reaches the one who sent it.
-
-    Raises:
-        ApplicationError: Always.
-    """
-    raise temporalio.exceptions.ApplicationError(reason, type="ApprovalRefused", non_retryable=True)
-
-
-def check_decision(state: RunState, decision: schema.Decision) -> None:
-    """Refuses a decision that may not be taken.
-
-    Raises:
-        ApplicationError: With the reason, as a sentence for the one who sent it.
-    """
-    approval = state.approvals.get(decision.approval)
-    if approval is None or approval.record.status != "open":
-        check_known(state, approval, decision.approval)
-        return
-    record = approval.record
-    info = temporalio.workflow.info()
-    if (decision.workflow_id, decision.run_id) != (info.workflow_id, info.run_id):
-        refuse(f"the decision is for another run ({decision.workflow_id}): decide the approval of this run itself")
-    if decision.content_hash != record.content_hash:
-        refuse(f"what {record.id} asks has changed since it was shown: look at it again and decide anew")
-    bundle = bundle_of(info.task_queue)
-    if bundle is None or bundle.trusted is None:
-        refuse("the worker of this run knows no reviewer's key: start it with `jupyter workflows worker`")
-    if reason := bundle.trusted.rejection(decision, at=temporalio.workflow.now()):
-        refuse(reason)
-    if record.assignee and record.assignee.casefold() != decision.reviewer.casefold():
-        refuse(f"{record.id} waits for {record.assignee}, and {decision.reviewer} is somebody else")
-    check_answer(approval, decision)
-
-
-def check_known(state: RunState, approval: OpenApproval | None, id: str) -> None:
-    """Refuses a decision on an approval that is not open, with what became of it.
-
-    Raises:
-        ApplicationError: Always.
-    """
-    if approval is not None:
-        refuse(f"{id} is decided already: {closing_words(approval.record)}")
-    if id in state.decided_by:
-        refuse(f"{id} is decided already: {state.decided_by[id]}")
-    waiting = ", ".join(sorted(state.approvals)) or "none"
-    refuse(f"the run has no approval {id!r}; open: {waiting}")
-
-
-def check_answer(approval: OpenApproval, decision: schema.Decision) -> None:
-    """Refuses a form or value that does not fit what was asked.
-
-    Raises:
-        ApplicationError: Names every field that does not fit.
-    """
-    name = approval.record.id
-    if decision.form is not None and approval.form_type is None:
-        refuse(f"{name} asks for no form, and one was given")
-    if approval.form_type and (decision.form is not None or decision.verdict == "approve"):
-        check_fit(f"the form of {name}", TypeAdapter(approval.form_type), decision.form or {})
-    if decision.edited:
-        if approval.value_type is None:
-            refuse(f"{name} has no editable value, and one was given")
-        check_fit(f"the value of {name}", approval.value_type, decision.value)
-
-
-def check_fit(what: str, adapter: TypeAdapter[Any], value: Any) -> None:
-    """Refuses a value that is not of the adapter's type.
-
-    Raises:
-        ApplicationError: Names every field that does not fit.
-    """
-    try:
-        adapter.validate_python(value)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in error.errors()
-        )
-        refuse(f"{what} does not fit: {wrong}")
-
-
-def apply_decision(state: RunState, decision: schema.Decision) -> None:
-    """Records a decision that the validator let through; the waiting workflow goes on."""
-    approval = state.approvals[decision.approval]
-    value = decision.value if decision.edited else shown_value(approval)
-    approval.decision = decision
-    approval.record = approval.record.model_copy(
-        update={
-            "status": "approved" if decision.verdict == "approve" else "rejected",
-            "by": decision.reviewer,
-            "comment": decision.comment,
-            "decided_at": temporalio.workflow.now(),
-            "form": decision.form,
-            "value": value,
-            "edits": edits(approval.record.editable, value) if decision.edited else [],
-        }
-    )
-    publish(state, approval.record)

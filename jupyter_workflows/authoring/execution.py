@@ -14,7 +14,7 @@ import temporalio.workflow
 
 from ..schema import Decision
 from . import bundles
-from .approval import apply_decision, check_decision
+from .acts import apply_decision, check_decision
 from .rollback import rolled_back_on_failure
 from .state import RunState
 

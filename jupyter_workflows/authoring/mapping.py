@@ -14,6 +14,7 @@ from ..errors import AuthoringError, StepFailed
 from . import bundles
 from .definitions import Activity, Definition
 from .execution import WorkflowExecution
+from .starter import starter_memo
 from .state import child_search_attributes, run_state
 from .steps import raise_step_failed
 
@@ -146,6 +147,7 @@ async def in_child_runs(fn: Activity[Any, Any], items: Sequence[Any], max_concur
                 result_type=tuple[list[(fn.result_type or Any) | None], dict[int, tuple[str, str, str]]],  # pyright: ignore[reportInvalidTypeForm]
                 id=f"{info.workflow_id}/{step}",
                 search_attributes=child_search_attributes(),
+                memo=starter_memo(),
             )
         except temporalio.exceptions.ChildWorkflowError as error:
             raise_step_failed(error, step)

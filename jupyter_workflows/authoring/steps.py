@@ -25,6 +25,7 @@ from .messages import in_workflow_only
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .settling import settled
 from .spending import within_budget
+from .starter import starter_memo
 from .state import RunState, child_search_attributes, run_state
 from .trials import ActivityTrial
 
@@ -178,6 +179,7 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
             id=f"{temporalio.workflow.info().workflow_id}/{step}",
             execution_timeout=workflow.timeout,
             search_attributes=child_search_attributes(),
+            memo=starter_memo(),
             event_groups=event_groups(state, workflow),
         )
     except temporalio.exceptions.ChildWorkflowError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from .. import schema
 from ..runs.handle import UNSET, Run
 from ..runs.reading import Snapshot
+from ..runs.reviews import asked_words, by_words, review_lines, tally_words
 from ..runs.static_html import render_inbox, render_run, render_runs
 from ..runs.text import MARKS, run_text, run_words
 from ..session import Session, get_run, inbox, runs
@@ -97,18 +98,20 @@ def list_inbox(session: Session, arguments: Namespace) -> Outcome:
     del session
     found = list(inbox(arguments.assignee, limit=arguments.limit))
     now = datetime.now(UTC)
+    tallied = any(map(tally_words, found))
     rows = [
         [
             approval.workflow_id,
             approval.id,
             approval.message,
-            approval.assignee or Cell("anybody", "quiet"),
+            asked_words(approval) or Cell("anybody", "quiet"),
             Cell(waits(approval, now), "waiting"),
+            *([tally_words(approval)] if tallied else []),
         ]
         for approval in found
     ]
     note = "Decide with: approve RUN APPROVAL, or reject RUN APPROVAL." if found else ""
-    titles = ["run", "approval", "question", "assignee", "waits"]
+    titles = ["run", "approval", "question", "assignee", "waits", *(["votes"] if tallied else [])]
     table = Table(titles, rows, "no approval waits", flexible=["question", "run", "assignee"], note=note)
     return Outcome(data=found, shown=Rendered(table, lambda: render_inbox(found)))
 
@@ -133,12 +136,24 @@ def decide(session: Session, arguments: Namespace) -> Outcome:
 
 
 def decision_facts(approval: schema.Approval) -> Facts:
-    """A decided approval."""
+    """An approval after a decision; where several decide, it may still be open."""
+    if approval.status == "open":
+        return open_facts(approval)
     tone: Tone = "good" if approval.status == "approved" else "bad"
     edits = "; ".join(f"{edit.path or '/'}: {edit.before!r} → {edit.after!r}" for edit in approval.edits)
     return Facts(
-        Cell(f"{approval.id} of {approval.workflow_id} is {approval.status} by {approval.by}", tone),
+        Cell(f"{approval.id} of {approval.workflow_id} is {approval.status} by {by_words(approval)}", tone),
         [("question", approval.message), ("comment", approval.comment), ("edits", edits)],
+    )
+
+
+def open_facts(approval: schema.Approval) -> Facts:
+    """An approval that still waits, with what was said to it."""
+    asked = asked_words(approval)
+    lines = review_lines(approval, datetime.now(UTC))
+    return Facts(
+        Cell(f"{approval.id} of {approval.workflow_id} waits for {asked or 'a decision'}", "waiting"),
+        [("question", approval.message), *(("", line) for line in lines)],
     )
 
 

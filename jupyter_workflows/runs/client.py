@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -25,8 +25,11 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..authoring.starter import MEMO_KEY as STARTER_MEMO
 from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
+from ..schema import SignedStart
+from ..security import identity
 from .access import RunAccess, RunPlaces, translated
 
 if TYPE_CHECKING:
@@ -138,9 +141,29 @@ async def send_start(access: RunAccess, request: StartRequest, id: str) -> str:
         id_reuse_policy=reuse,
         id_conflict_policy=conflict,
         search_attributes=search_attributes(request),
+        memo=started_by(access, request, id),
         static_summary=request.summary,
     )
     return handle.result_run_id or ""
+
+
+def started_by(access: RunAccess, request: StartRequest, id: str) -> dict[str, Any] | None:
+    """Who starts the run, signed, for its memo; None where no key or nobody's name is at hand.
+
+    Raises:
+        ApprovalRefused: The user's key can't be used.
+    """
+    if access.keys is None or request.starter is None:
+        return None
+    statement = SignedStart(
+        workflow_id=id,
+        workflow=request.workflow,
+        starter=request.starter,
+        issued_at=datetime.now(UTC),
+        nonce=secrets.token_hex(16),
+    )
+    signed = identity.sign(statement, identity.ensure_key(access.keys))
+    return {STARTER_MEMO: signed.model_dump(mode="json")}
 
 
 def search_attributes(request: StartRequest) -> TypedSearchAttributes:

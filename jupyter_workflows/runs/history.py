@@ -338,7 +338,7 @@ def _memo_changed(reduction: Reduction, event: HistoryEvent) -> None:
 
 
 def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payload: Payload) -> None:
-    """An approval was opened or decided; which of both is known when its payload is decoded."""
+    """An approval was opened, decided, or something was said to it; which is known when its payload is decoded."""
     at = time_of(event.event_time)
     draft = reduction.approvals.get(id)
     if draft is None:
@@ -346,9 +346,7 @@ def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payloa
         draft = Draft(id, name, "approval", at, status="waiting", started_at=at)
         reduction.add(event, draft)
         reduction.approvals[id] = draft
-    elif draft.finished_at is None:
-        draft.finished_at = at
-    draft.approval, draft.built = payload, None
+    draft.approval, draft.changed_at, draft.built = payload, at, None
 
 
 def _signalled(reduction: Reduction, event: HistoryEvent) -> None:

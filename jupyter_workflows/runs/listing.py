@@ -222,6 +222,15 @@ async def count_runs(access: RunAccess, query: str) -> int:
         return (await access.client.workflow_service.count_workflow_executions(request, retry=True)).count
 
 
+def is_of_interest(approval: Approval, person: str) -> bool:
+    """Whether an approval waits for a person: for a decision, or for an answer to a reviewer's question."""
+    voted = person.casefold() in {vote.by.casefold() for vote in approval.standing}
+    if approval.is_for(person) and not voted:
+        return True
+    asked = any(question.answer is None for question in approval.questions)
+    return asked and (approval.starter or "").casefold() == person.casefold()
+
+
 async def fetch_inbox(access: RunAccess, *, assignee: str | None, limit: int) -> list[Approval]:
     """Up to `limit` approvals that wait, the longest waiting first."""
     query = "JwOpenApprovals > 0 AND ExecutionStatus = 'Running'"
@@ -230,8 +239,7 @@ async def fetch_inbox(access: RunAccess, *, assignee: str | None, limit: int) ->
     await values.prepare(payload for info in infos for payload in memo_payloads(info))
     found = [approval for info in infos for approval in open_approvals(info, values)]
     if assignee is not None:
-        wanted = assignee.casefold()
-        found = [item for item in found if item.assignee is None or item.assignee.casefold() == wanted]
+        found = [item for item in found if is_of_interest(item, assignee)]
     return sorted(found, key=lambda approval: approval.opened_at)[:limit]
 
 

@@ -13,6 +13,7 @@ from ..schema import Approval, BundledWorkflow, Diagnostic, Failure, Run, Step
 from .elements import card, code, icon, line, moment, note, pill, text, value_text
 from .failures import failed_step
 from .reading import Snapshot
+from .reviews import asked_words, review_lines
 from .step_table import step_grid, values_table
 from .text import count_words, doing, since_words, usage_words
 from .timescale import timescale
@@ -29,7 +30,9 @@ def render_run(snapshot: Snapshot) -> str:
     scale = timescale(steps, start, end)
     cause = failed_step(snapshot.failure) if snapshot.failure else None
     parts = [head(run, snapshot), step_grid(steps, scale, end, told_below=cause.step if cause else None)]
-    parts += [open_approval(step.approval) for step in steps if step.approval and step.status == "waiting"][:10]
+    parts += [
+        open_approval(step.approval, snapshot.taken_at) for step in steps if step.approval and step.status == "waiting"
+    ][:10]
     if snapshot.stuck is not None:
         parts.append(note("fail", f"<b>The run can't go on.</b> {text(doing(snapshot))}"))
     parts.append(ending(snapshot))
@@ -53,11 +56,13 @@ def head(run: Run, snapshot: Snapshot) -> str:
     )
 
 
-def open_approval(approval: Approval) -> str:
+def open_approval(approval: Approval, now: datetime) -> str:
     """An approval that waits: who, until when, what can be filled in and edited, and how to answer."""
-    who = f"Waits for {line(approval.assignee, 80)}" if approval.assignee else "Waits for a decision"
+    asked = asked_words(approval)
+    who = f"Waits for {line(asked, 400)}" if asked else "Waits for a decision"
     due = f' <span class="jw-muted">until {moment(approval.due_at)}</span>' if approval.due_at else ""
     parts = [f'<b class="jw-any">{who}</b>{due}<div class="jw-said">{text(approval.message)}</div>']
+    parts += [f'<div class="jw-muted jw-any">{line(words, 500)}</div>' for words in review_lines(approval, now)]
     fields = (approval.form_schema or {}).get("properties")
     if isinstance(fields, dict) and fields:
         names = ", ".join(line(name, 40) for name in list(fields)[:20])  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
@@ -179,7 +184,10 @@ def render_inbox(approvals: Sequence[Approval], *, now: datetime | None = None) 
                 f'<span class="jw-said">{text(approval.message, 400)}</span><br>'
                 f'<span class="jw-mono jw-muted jw-any">{line(approval.workflow_id)} · {line(approval.id)}</span>'
             ),
-            f'{icon("open")} <span class="jw-any">{line(approval.assignee or "anybody", 80)}</span>',
+            f'{icon("open")} <span class="jw-any">{line(asked_words(approval) or "anybody", 400)}</span>'
+            + "".join(
+                f'<br><span class="jw-muted jw-any">{line(words, 500)}</span>' for words in review_lines(approval, seen)
+            ),
             f'<span class="jw-muted">{since_words(approval.opened_at, seen)}<br>{moment(approval.opened_at)}</span>',
             f'<span class="jw-muted">{moment(approval.due_at) or "no end"}</span>',
         )

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ..schema import Approval, Failure, Step
 from .elements import VALUE_LENGTH, icon, line, moment, value_text
+from .reviews import by_words
 from .style import TONES
 from .text import checked_words, chosen, count_words, progress, status_words, step_words, usage_words
 from .timescale import Timescale
@@ -119,12 +120,14 @@ def approval_remark(approval: Approval) -> str:
         return question
     if approval.status == "timed_out":
         meaning = {"approve": "counts as approved", "reject": "counts as rejected", "raise": "the run failed"}
-        return f'{question} <span class="jw-muted">— nobody decided in time: {meaning[approval.on_timeout]}</span>'
+        against = line(approval.objection, 120) if approval.objection else ""
+        ended = f"counts as rejected, for {against}" if against else meaning[approval.on_timeout]
+        return f'{question} <span class="jw-muted">— nobody decided in time: {ended}</span>'
     edits = f" with {count_words(len(approval.edits), 'edit')}" if approval.edits else ""
     said = f" “{line(approval.comment, 200)}”" if approval.comment else ""
     return (
         f'{question} <span class="jw-muted">— {escape(approval.status)} by</span> '
-        f'<span class="jw-any">{line(approval.by, 80)}</span><span class="jw-muted">{edits}, '
+        f'<span class="jw-any">{line(by_words(approval), 400)}</span><span class="jw-muted">{edits}, '
         f'{moment(approval.decided_at)}</span><span class="jw-any">{said}</span>'
     )
 

@@ -66,6 +66,7 @@ class Draft:
     child_run: str | None = None
     approval: Payload | None = None
     checked: Checked | None = None
+    changed_at: datetime | None = None
     pending: PendingActivityInfo | None = None
     attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
     built: Step | None = None
@@ -236,7 +237,11 @@ def approval_fields(draft: Draft, decode: Decode, location: CellLocation | None)
     return {
         "approval": approval,
         "status": status,
-        "finished_at": None if status == "waiting" else draft.finished_at,
+        "finished_at": None
+        if status == "waiting"
+        else draft.finished_at
+        if status == "cancelled"
+        else draft.changed_at,
         "due_at": approval.due_at if status == "waiting" else None,
         "input": approval.message,
         "output": None if approval.status == "open" else approval.status,

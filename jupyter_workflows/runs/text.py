@@ -10,6 +10,7 @@ from typing import Any, cast
 from ..schema import Approval, Checked, Diagnostic, Run, Step, Usage
 from .failures import error_text, failed_step, failure_message
 from .reading import Snapshot
+from .reviews import asked_words, by_words, review_lines, silence_words, tally_words
 from .untrusted import ago, coarse_seconds, human_seconds, one_line, preview, printable
 
 MARKS = {
@@ -65,14 +66,15 @@ def run_words(run: Run, now: datetime) -> str:
 def approval_words(approval: Approval, now: datetime) -> str:
     """`waits for legal@company.com since 3 min, until in 2 d`, or how it was decided."""
     if approval.status == "open":
-        who = f"for {one_line(approval.assignee, 80)} " if approval.assignee else "for a decision "
+        asked, tally = asked_words(approval), tally_words(approval)
+        who = f"for {asked} " if asked else "for a decision "
         due = f", times out {ago(approval.due_at, now)}" if approval.due_at else ""
-        return f"waits {who}{since_words(approval.opened_at, now)}{due}"
+        return f"waits {who}{since_words(approval.opened_at, now)}{due}{f' · {tally}' if tally else ''}"
     if approval.status == "timed_out":
-        return f"nobody decided in time: {'approved' if approval.on_timeout == 'approve' else approval.on_timeout}"
+        return f"nobody decided in time: {silence_words(approval)}"
     edits = f", {count_words(len(approval.edits), 'edit')}" if approval.edits else ""
     said = f': "{one_line(approval.comment, 100)}"' if approval.comment else ""
-    return f"{approval.status} by {one_line(approval.by, 80)}{edits}{said}"
+    return f"{approval.status} by {by_words(approval)}{edits}{said}"
 
 
 def step_words(step: Step, now: datetime) -> str:
@@ -161,7 +163,8 @@ def doing(snapshot: Snapshot) -> str:
     if snapshot.stuck is not None:
         return f"its workflow code can't go on: {one_line(error_text(snapshot.stuck), 300)}"
     for approval in snapshot.open_approvals:
-        who = f" of {one_line(approval.assignee, 80)}" if approval.assignee else ""
+        asked = asked_words(approval)
+        who = f" of {asked}" if asked else ""
         others = len(snapshot.open_approvals) - 1
         more = f" and {others} more" if others else ""
         return f"it waits for approval {one_line(approval.id, 80)}{who} {since_words(approval.opened_at, now)}{more}"
@@ -234,6 +237,7 @@ def step_lines(steps: Sequence[Step], now: datetime, *, told_below: str | None =
         lines.append(f"  {MARKS[step.status]} {padded(one_line(step.id, 60), width)}  {words}".rstrip())
         if step.approval:
             lines.append(f"    {one_line(step.approval.message, 200)}")
+            lines += [f"    {words}" for words in review_lines(step.approval, now)]
     return lines
 
 
@@ -262,6 +266,7 @@ def inbox_text(approvals: Sequence[Approval], now: datetime | None = None) -> st
             f"◔ {one_line(approval.workflow_id, 80)} · {one_line(approval.id, 80)} · {approval_words(approval, moment)}"
         )
         lines.append(f"  {one_line(approval.message, 200)}")
+        lines += [f"  {words}" for words in review_lines(approval, moment)]
     return "\n".join(lines)
 
 

@@ -11,37 +11,68 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .approvals import (
+    Approval,
+    Decision,
+    Edit,
+    Handover,
+    OnTimeout,
+    PlannedEscalation,
+    Question,
+    SignedAct,
+    SignedAnswer,
+    SignedDelegation,
+    SignedQuestion,
+    SignedStart,
+    Verdict,
+    Vote,
+)
+from .wire import CellLocation, Wire
+
+__all__ = [
+    "Approval",
+    "Attempt",
+    "BundledActivity",
+    "BundledWorkflow",
+    "CellLocation",
+    "Checked",
+    "Decision",
+    "Diagnostic",
+    "Doubt",
+    "Edit",
+    "Failure",
+    "Handover",
+    "Manifest",
+    "OnTimeout",
+    "PlannedEscalation",
+    "Question",
+    "RollBackRequest",
+    "Rollback",
+    "RollbackCause",
+    "Run",
+    "RunStatus",
+    "Segment",
+    "SignedAct",
+    "SignedAnswer",
+    "SignedDelegation",
+    "SignedQuestion",
+    "SignedStart",
+    "Step",
+    "StepKind",
+    "StepStatus",
+    "Token",
+    "Usage",
+    "Verdict",
+    "Vote",
+    "Wire",
+]
 
 RunStatus = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
 StepKind = Literal["activity", "approval", "timer", "child", "signal"]
 StepStatus = Literal["scheduled", "running", "retrying", "waiting", "completed", "failed", "timed_out", "cancelled"]
-Verdict = Literal["approve", "reject"]
 RollbackCause = Literal["failed", "cancelled", "asked"]
-OnTimeout = Literal["reject", "approve", "raise"]
-
-
-class Wire(BaseModel):
-    """What all wire types share: immutable, and an unknown field is an error.
-
-    Validators are built on first use: importing the package stays cheap.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class CellLocation(Wire):
-    """A place in the notebook: a cell as the user knows it, and a line of it."""
-
-    cell_id: str = Field(description="The notebook's own id of the cell")
-    cell_number: int | None = Field(default=None, description="The cell's execution count, as in `In [7]`")
-    line: int = Field(description="Line in the cell, the first is 1")
-    column: int | None = Field(default=None, description="Column in the line, the first is 1")
-    source_line: str | None = Field(default=None, description="The text of the line")
-
-    def __str__(self) -> str:
-        cell = f"cell [{self.cell_number}]" if self.cell_number is not None else f"cell {self.cell_id}"
-        return f"{cell} line {self.line}"
 
 
 class Diagnostic(Wire):
@@ -94,7 +125,7 @@ class Step(Wire):
     name: str
     kind: StepKind
     status: StepStatus
-    attempts: list[Attempt] = []
+    attempts: list[Attempt] = Field(default=[])
     scheduled_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -183,7 +214,7 @@ class Checked(Wire):
     )
     approval: str | None = Field(default=None, description="Id of the approval that settled it")
     by: str | None = None
-    edits: list[Edit] = []
+    edits: list[Edit] = Field(default=[])
 
 
 class RollBackRequest(Wire):
@@ -202,63 +233,6 @@ class Rollback(Wire):
     started_at: datetime
     finished_at: datetime | None = None
     kept: list[str] = Field(default=[], description="Steps whose effect a person left as it is")
-
-
-class Decision(Wire):
-    """What a reviewer says to one approval: the payload of the update `decide`.
-
-    `signature` covers all other fields in canonical JSON; see `security.identity`.
-    """
-
-    workflow_id: str
-    run_id: str
-    approval: str = Field(description="Id of the one approval this decides")
-    content_hash: str = Field(description="Hash of what the reviewer was shown")
-    verdict: Verdict
-    reviewer: str
-    comment: str | None = None
-    form: dict[str, Any] | None = None
-    value: Any = None
-    edited: bool = Field(default=False, description="Whether `value` was given by the reviewer")
-    issued_at: datetime
-    expires_at: datetime
-    nonce: str
-    key_id: str = ""
-    signature: str = ""
-
-
-class Edit(Wire):
-    """One change a reviewer made to an editable value."""
-
-    path: str = Field(description="JSON pointer (RFC 6901) of what was changed")
-    before: Any = None
-    after: Any = None
-
-
-class Approval(Wire):
-    """A question to a person inside a run, and its answer once there is one."""
-
-    id: str
-    message: str
-    assignee: str | None = None
-    opened_at: datetime
-    due_at: datetime | None = None
-    on_timeout: OnTimeout = "reject"
-    form_schema: dict[str, Any] | None = Field(default=None, description="JSON Schema of the form to fill in")
-    editable: Any = Field(default=None, description="The value a reviewer may edit")
-    has_editable: bool = False
-    content_hash: str = Field(description="Hash of all of the above: what a reviewer is shown")
-    status: Literal["open", "approved", "rejected", "timed_out"] = "open"
-    by: str | None = None
-    comment: str | None = None
-    decided_at: datetime | None = None
-    form: dict[str, Any] | None = None
-    value: Any = None
-    edits: list[Edit] = []
-    workflow_id: str | None = None
-    run_id: str | None = None
-    workflow: str | None = None
-    location: CellLocation | None = None
 
 
 class Run(Wire):
@@ -310,7 +284,7 @@ class BundledWorkflow(Wire):
     function: str
     signature: str
     description: str | None = None
-    parameters_schema: dict[str, Any] = {}
+    parameters_schema: dict[str, Any] = Field(default={})
     activities: list[str] = Field(default=[], description="Functions it awaits, in source order")
     timeout_seconds: float | None = Field(default=None, description="Bounds a run, waits for people included")
     cell_id: str
@@ -332,4 +306,4 @@ class Manifest(Wire):
     distributions: dict[str, str] = Field(default={}, description="Distribution name to version, of what is imported")
     local_modules: dict[str, str] = Field(default={}, description="Notebook-local module to SHA-256 of its source")
     captured: dict[str, str] = Field(default={}, description="Captured name to SHA-256 of its pickle")
-    warnings: list[Diagnostic] = []
+    warnings: list[Diagnostic] = Field(default=[])

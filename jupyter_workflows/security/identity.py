@@ -1,7 +1,8 @@
-"""Who acts: the local user, the key that signs decisions, and the keys a worker trusts.
+"""Who acts: the local user, the key that signs what a person does, and the keys a worker trusts.
 
-A decision is signed with Ed25519 (RFC 8032) over the canonical JSON (sorted keys, no spaces) of all its other
-fields. The private key is the user's own, made on first use and readable by the user alone; a worker needs
+A decision, a delegation, a question, an answer and the start of a run are signed with Ed25519 (RFC 8032) over the
+canonical JSON (sorted keys, no spaces) of all their other fields. No two kinds have the same fields, so none can be
+taken for another. The private key is the user's own, made on first use and readable by the user alone; a worker needs
 the public keys only. A bare signal or update, from a stray process or a page in the browser, is no decision.
 """
 
@@ -15,10 +16,28 @@ import os
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import ApprovalRefused
-from ..schema import Decision
+from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedStart
 
+Signed = Decision | SignedAct | SignedStart
+S = TypeVar("S", bound=Signed)
+
+NAMES: dict[type, str] = {
+    Decision: "decision",
+    SignedDelegation: "delegation",
+    SignedQuestion: "question",
+    SignedAnswer: "answer",
+    SignedStart: "start",
+}
+REMEDIES = {
+    "decision": "decide",
+    "delegation": "delegate",
+    "question": "ask",
+    "answer": "answer",
+    "start": "start the run",
+}
 PRIVATE_KEY = "reviewer.key"
 TRUSTED = "trusted"
 # A notebook's clock may be a day off the server's; that an approval is decided once does not depend on it.
@@ -41,9 +60,9 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
-def signed_bytes(decision: Decision) -> bytes:
+def signed_bytes(act: Signed) -> bytes:
     """What a signature covers: every field but the signature itself."""
-    fields = decision.model_dump(mode="json", exclude={"signature"})
+    fields = act.model_dump(mode="json", exclude={"signature"})
     return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
@@ -100,12 +119,12 @@ def trust(keys: Path, private: bytes) -> None:
     draft.replace(path)
 
 
-def sign(decision: Decision, private: bytes) -> Decision:
-    """The decision with the key's id and signature."""
+def sign(act: S, private: bytes) -> S:
+    """The act with the key's id and signature."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.from_private_bytes(private)
-    named = decision.model_copy(update={"key_id": key_id(key.public_key().public_bytes_raw()), "signature": ""})
+    named = act.model_copy(update={"key_id": key_id(key.public_key().public_bytes_raw()), "signature": ""})
     return named.model_copy(update={"signature": base64.b64encode(key.sign(signed_bytes(named))).decode()})
 
 
@@ -137,35 +156,46 @@ class TrustedKeys:
                 found[path.stem] = public
         self._public = found
 
-    def rejection(self, decision: Decision, *, at: datetime) -> str | None:
-        """Why a decision is not trusted, as a sentence; None when it is.
+    def distrust(self, act: Signed) -> str | None:
+        """Why a signature is not trusted, as a sentence; None when it is.
 
         Touches no file and no clock, so a workflow's validator may call it.
 
         Args:
-            decision: The decision as it arrived.
+            act: What was signed, as it arrived.
+        """
+        what = NAMES[type(act)]
+        public = self._public.get(act.key_id)
+        if not act.signature or public is None:
+            here = f"{REMEDIES[what]} in the notebook or a terminal"
+            return f"the {what} is not signed by a reviewer this worker knows: {here}"
+        return None if verifies(act, public) else f"the signature does not fit the {what}: it was changed on its way"
+
+    def rejection(self, act: Decision | SignedAct, *, at: datetime) -> str | None:
+        """Why an act is not trusted, as a sentence; None when it is.
+
+        Args:
+            act: The act as it arrived.
             at: The workflow's time.
         """
-        public = self._public.get(decision.key_id)
-        if not decision.signature or public is None:
-            return "the decision is not signed by a reviewer this worker knows: decide in the notebook or a terminal"
-        if not verifies(decision, public):
-            return "the signature does not fit the decision: it was changed on its way"
-        if decision.issued_at > at + CLOCK_TOLERANCE:
-            return "the decision is dated in the future: check the clock of the machine it was made on"
-        if at > decision.expires_at + CLOCK_TOLERANCE:
-            return "the decision is too old: look at the approval again and decide anew"
+        what = NAMES[type(act)]
+        if reason := self.distrust(act):
+            return reason
+        if act.issued_at > at + CLOCK_TOLERANCE:
+            return f"the {what} is dated in the future: check the clock of the machine it was made on"
+        if at > act.expires_at + CLOCK_TOLERANCE:
+            return f"the {what} is too old: look at the approval again and {REMEDIES[what]} anew"
         return None
 
 
-def verifies(decision: Decision, public: bytes) -> bool:
-    """Whether the signature is the key's, over exactly this decision."""
+def verifies(act: Signed, public: bytes) -> bool:
+    """Whether the signature is the key's, over exactly this act."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        signature = base64.b64decode(decision.signature, validate=True)
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed_bytes(decision))
+        signature = base64.b64decode(act.signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed_bytes(act))
     except (InvalidSignature, ValueError):
         return False
     return True

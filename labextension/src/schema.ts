@@ -138,6 +138,9 @@ export interface CellLocation {
 export interface Approval {
   id: string;
   message: string;
+  /**
+   * Who was asked, where that is one person
+   */
   assignee: string | null;
   opened_at: string;
   due_at: string | null;
@@ -149,15 +152,51 @@ export interface Approval {
     [k: string]: unknown;
   } | null;
   /**
-   * The value a reviewer may edit
+   * The value a reviewer may edit, in its newest version
    */
   editable: unknown;
   has_editable: boolean;
   /**
-   * Hash of all of the above: what a reviewer is shown
+   * How many have to approve
+   */
+  quorum: number;
+  /**
+   * How many rejections reject it
+   */
+  rejections: number;
+  /**
+   * Whether whoever started the run may not approve
+   */
+  four_eyes: boolean;
+  /**
+   * Who started the run, as far as a signature says so
+   */
+  starter: string | null;
+  escalations: PlannedEscalation[];
+  /**
+   * Counts the edits that others have to agree to
+   */
+  version: number;
+  /**
+   * Hash of what a reviewer is shown
    */
   content_hash: string;
   status: "open" | "approved" | "rejected" | "timed_out";
+  /**
+   * Who may decide now, where that is not just the assignee
+   */
+  assignees: string[] | null;
+  /**
+   * Why silence did not count as a yes, where `on_timeout` is "approve"
+   */
+  objection: string | null;
+  /**
+   * Where several have to agree; those for older versions lapsed
+   */
+  votes: Vote[];
+  delegations: Handover[];
+  questions: Question[];
+  reminded_at: string[];
   by: string | null;
   comment: string | null;
   decided_at: string | null;
@@ -172,6 +211,34 @@ export interface Approval {
   location: CellLocation | null;
 }
 /**
+ * Others may decide as well once nobody has for long.
+ */
+export interface PlannedEscalation {
+  to: string[];
+  at: string;
+  done: boolean;
+}
+/**
+ * What one of several reviewers said.
+ */
+export interface Vote {
+  by: string;
+  verdict: "approve" | "reject";
+  at: string;
+  comment: string | null;
+  form: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * The version of the value it is for
+   */
+  version: number;
+  /**
+   * What made that version out of the one before
+   */
+  edits: Edit[];
+}
+/**
  * One change a reviewer made to an editable value.
  */
 export interface Edit {
@@ -181,6 +248,28 @@ export interface Edit {
   path: string;
   before: unknown;
   after: unknown;
+}
+/**
+ * One reviewer let another decide instead.
+ */
+export interface Handover {
+  by: string;
+  to: string;
+  at: string;
+  comment: string | null;
+}
+/**
+ * What a reviewer asked the author, and the answer once there is one.
+ */
+export interface Question {
+  number: number;
+  by: string;
+  at: string;
+  text: string;
+  version: number;
+  answer: string | null;
+  answered_by: string | null;
+  answered_at: string | null;
 }
 /**
  * What became of a doubtful answer of a step.
@@ -731,8 +820,6 @@ export interface DashboardState {
 }
 /**
  * What a reviewer says to one approval: the payload of the update `decide`.
- *
- * `signature` covers all other fields in canonical JSON; see `security.identity`.
  */
 export interface Decision {
   workflow_id: string;
@@ -1008,6 +1095,105 @@ export interface RunsState {
   topic: string;
   number: number;
   runs: Run[];
+}
+/**
+ * An answer to a reviewer's question.
+ */
+export interface SignedAnswer {
+  workflow_id: string;
+  run_id: string;
+  /**
+   * Id of the one approval this is about
+   */
+  approval: string;
+  /**
+   * Hash of what the person was shown
+   */
+  content_hash: string;
+  /**
+   * Who does it
+   */
+  by: string;
+  issued_at: string;
+  expires_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+  type: "answer";
+  /**
+   * Number of the question
+   */
+  question: number;
+  text: string;
+}
+/**
+ * A reviewer lets another person decide instead.
+ */
+export interface SignedDelegation {
+  workflow_id: string;
+  run_id: string;
+  /**
+   * Id of the one approval this is about
+   */
+  approval: string;
+  /**
+   * Hash of what the person was shown
+   */
+  content_hash: string;
+  /**
+   * Who does it
+   */
+  by: string;
+  issued_at: string;
+  expires_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+  type: "delegation";
+  /**
+   * Who is to decide instead
+   */
+  to: string;
+  comment: string | null;
+}
+/**
+ * A reviewer asks the author something, and decides nothing.
+ */
+export interface SignedQuestion {
+  workflow_id: string;
+  run_id: string;
+  /**
+   * Id of the one approval this is about
+   */
+  approval: string;
+  /**
+   * Hash of what the person was shown
+   */
+  content_hash: string;
+  /**
+   * Who does it
+   */
+  by: string;
+  issued_at: string;
+  expires_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+  type: "question";
+  text: string;
+}
+/**
+ * Who started a run, signed by whoever sent the start; in the run's memo.
+ */
+export interface SignedStart {
+  type: "start";
+  workflow_id: string;
+  workflow: string;
+  starter: string;
+  issued_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
 }
 /**
  * A piece of the text that a step writes: one or more tokens of a model.

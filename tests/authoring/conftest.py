@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from jupyter_workflows import schema
@@ -95,16 +96,27 @@ class Engine:
         self.queue = task_queue(bundle.manifest.digest, ANYBODY)
         await self.stack.enter_async_context(bundle_worker(self.client, bundle, identity="test-worker"))
 
-    async def start(self, workflow: str, *args: Any, **options: Any) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, workflow: str, *args: Any, starter: str | None = None, **options: Any
+    ) -> WorkflowHandle[Any, Any]:
         open_approvals = SearchAttributePair(SearchAttributeKey.for_int("JwOpenApprovals"), 0)
+        name = f"{workflow}-{uuid.uuid4().hex[:8]}"
+        if starter is not None:
+            options["memo"] = {"starter": self.statement(name, workflow, starter).model_dump(mode="json")}
         return await self.client.start_workflow(
             workflow,
             args=args,
-            id=f"{workflow}-{uuid.uuid4().hex[:8]}",
+            id=name,
             task_queue=self.queue,
             search_attributes=TypedSearchAttributes([open_approvals]),
             **options,
         )
+
+    def statement(self, id: str, workflow: str, starter: str) -> schema.SignedStart:
+        made = schema.SignedStart(
+            workflow_id=id, workflow=workflow, starter=starter, issued_at=datetime.now(UTC), nonce=uuid.uuid4().hex
+        )
+        return identity.sign(made, self.key)
 
     async def run(self, workflow: str, *args: Any, **options: Any) -> Any:
         return await (await self.start(workflow, *args, **options)).result()
@@ -117,6 +129,16 @@ class Engine:
 
     async def decide(self, handle: WorkflowHandle[Any, Any], approval: schema.Approval, **changes: Any) -> None:
         await handle.execute_update("jupyter_workflows.decide", self.decision(approval, **changes))
+
+    async def refused(self, handle: WorkflowHandle[Any, Any], update: str, act: Any) -> str:
+        """Why an act is refused; a refusal leaves no trace in history."""
+        before = (await handle.describe()).raw_description.workflow_execution_info.history_length
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await handle.execute_update(f"jupyter_workflows.{update}", act)
+        after = (await handle.describe()).raw_description.workflow_execution_info.history_length
+        assert after == before, "a refused act must leave no trace in history"
+        assert getattr(caught.value.cause, "type", None) == "ApprovalRefused"
+        return str(caught.value.cause).removeprefix("ApprovalRefused: ")
 
     def decision(self, approval: schema.Approval, *, signed: bool = True, **changes: Any) -> schema.Decision:
         now = datetime.now(UTC)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ...schema import Approval, Run
 from ...schema.dashboards import ApprovalFigures, Percentiles, ReviewerFigures, Waiting
+from ..reviews import asked_words
 from ..untrusted import one_line
 from .listed import Listed
 from .quantiles import percentiles
@@ -32,7 +33,7 @@ def approval_figures(runs: Iterable[Listed]) -> ApprovalFigures:
     waiting: list[Waiting] = []
     for each in runs:
         for approval in each.approvals:
-            asked = by_reviewer[approval.assignee]
+            asked = by_reviewer[asked_words(approval) or None]
             if approval.status == "timed_out":
                 asked.timed_out += 1
             elif approval.status != "open":
@@ -64,7 +65,7 @@ def shown(run: Run, approval: Approval) -> Waiting:
         run_id=run.run_id,
         workflow=run.workflow,
         message=one_line(approval.message, MESSAGE_LENGTH),
-        assignee=approval.assignee,
+        assignee=asked_words(approval) or None,
         opened_at=approval.opened_at,
         due_at=approval.due_at,
     )
