@@ -36,7 +36,7 @@ from .authoring import (
 
 if TYPE_CHECKING:
     from .runs.handle import Run
-    from .session import connect, dashboard, get_run, inbox, runs
+    from .session import connect, dashboard, get_run, inbox, replay, runs
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ _LATE = {
     "dashboard": "session",
     "get_run": "session",
     "inbox": "session",
+    "replay": "session",
     "runs": "session",
     "_jupyter_server_extension_points": "server.extension",
     "load_ipython_extension": "magics",
@@ -78,6 +79,7 @@ __all__ = [
     "inbox",
     "last_heartbeat",
     "parallel_map",
+    "replay",
     "runs",
     "set_query_value",
     "sleep",
@@ -88,10 +90,10 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """Keeps `runs` the public function: importing the subpackage of that name would put the subpackage there."""
+    """Keeps `runs` and `replay` the public functions: importing a subpackage would put it under its name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name == "runs" and isinstance(value, ModuleType)):
+        if not (name in ("runs", "replay") and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

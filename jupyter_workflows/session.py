@@ -5,6 +5,8 @@ A process has one session. It is a client: nothing that must survive lives in it
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ from temporalio.service import TLSConfig
 
 from . import schema
 from .authoring import Workflow
+from .authoring.bundles import LoadedBundle
 from .authoring.launch import launcher_in_force, set_launcher
 from .connection import Settings, loop_thread
 from .connection import connect as open_connection
@@ -27,6 +30,7 @@ from .local.paths import Home
 from .local.runtime import Runtime, ensure
 from .local.specs import HostSpec
 from .notebook.bundle import BundleFiles, write_bundle
+from .notebook.catalog import live_workflows, newest
 from .notebook.cell_log import CellLog
 from .notebook.closure import resolve
 from .payloads.refusal import Unfit
@@ -39,9 +43,10 @@ from .runs.handle import Run
 from .runs.listing import Filter, since_of
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
-from .worker import task_queue
+from .worker import load_bundle, task_queue
 
 if TYPE_CHECKING:
+    from .replay.gate import Gate
     from .runs.lists import Inbox, RunList
     from .runs.statistics.dashboard import RunDashboard
 
@@ -133,6 +138,16 @@ class Session:
         )
         home = self.home if self.home.bundles.is_dir() else self.home.create()
         return write_bundle(closure, home.bundles)
+
+    def code(self, workflow: str) -> LoadedBundle:
+        """The code of a workflow, in this process: the cells as they were last executed, else its newest bundle.
+
+        Raises:
+            ClosureError: The cells can't run outside the notebook.
+            CommandError: Neither the notebook nor a bundle on disk has such a workflow.
+        """
+        live = live_workflows(self.namespace).get(workflow)
+        return load_bundle(self.bundle(live).path if live else newest(self.home.bundles, workflow).path)
 
     def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
         """Starts a run of a workflow.
@@ -359,3 +374,33 @@ def dashboard(
     wanted = Filter(workflow=name, status=states, since=since_of(since), notebook=notebook)
     question = Question(wanted=wanted, target=target, limit=limit, histories=histories)
     return look_at(RunAccess.of(session.client(), session.home), question)
+
+
+def replay(source: str | os.PathLike[str] | Run[Any]) -> Gate:
+    """Runs the current cells over what runs did, and tells whether both agree; true where they do.
+
+    No step runs and no run is touched. The cells count as they were last executed; where the notebook has no such
+    workflow, its newest bundle on disk does.
+
+    Args:
+        source: A run or its id; a file with a history, from here or from production; or a folder of such files.
+
+    Raises:
+        ReplayFailed: There is no such file, or no history in it.
+        RunNotFound: There is no such run.
+    """
+    from .replay.files import SUFFIXES
+    from .replay.gate import histories_of, replay_all
+
+    session = current()
+    if not isinstance(source, Run) and is_path(source, SUFFIXES):
+        return loop_thread().run(replay_all(histories_of(Path(source).expanduser()), functools.cache(session.code)))
+    run = source if isinstance(source, Run) else get_run(str(source))
+    history = loop_thread().run(run.fetch_history())
+    converter = run.access.client.data_converter
+    return loop_thread().run(replay_all([(run.id, lambda: history)], session.code, converter))
+
+
+def is_path(source: str | os.PathLike[str], suffixes: tuple[str, ...]) -> bool:
+    """Whether what was given is a file or folder, and no run's id."""
+    return not isinstance(source, str) or source.endswith(suffixes) or Path(source).expanduser().exists()

@@ -37,3 +37,8 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_runs_stays_the_function_after_the_subpackage_was_imported():
     importlib.import_module("jupyter_workflows.runs.client")
     assert callable(jupyter_workflows.runs)
+
+
+def test_replay_stays_the_function_after_the_subpackage_was_imported():
+    importlib.import_module("jupyter_workflows.replay.gate")
+    assert callable(jupyter_workflows.replay)

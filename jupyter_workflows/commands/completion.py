@@ -56,7 +56,7 @@ def candidates(session: Session, kind: str, words: list[str]) -> Iterator[Candid
 
 def workflow_candidates(session: Session) -> Iterator[Candidate]:
     """The workflows of the notebook, then those of the bundles on disk."""
-    from .catalog import bundled_workflows, live_workflows
+    from ..notebook.catalog import bundled_workflows, live_workflows
 
     seen: set[str] = set()
     for workflow in live_workflows(session.namespace).values():

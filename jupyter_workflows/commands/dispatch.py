@@ -27,6 +27,8 @@ FUNCTIONS = {
     "terminate": ("run_commands", "terminate"),
     "signal": ("run_commands", "signal"),
     "query": ("run_commands", "query"),
+    "replay": ("replay_commands", "replay_histories"),
+    "history": ("replay_commands", "history"),
     "bundle": ("workflow_commands", "bundle"),
     "lint": ("workflow_commands", "lint"),
     "worker": ("workflow_commands", "worker"),

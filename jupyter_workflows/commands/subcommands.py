@@ -226,6 +226,45 @@ SUBCOMMANDS = (
         ["query review-1f2e3d4c progress"],
     ),
     Subcommand(
+        "replay",
+        "does the code agree with what runs did?",
+        "Runs the current code over recorded histories and says whether both agree, or at which cell and line they "
+        "part. In a notebook the code are the cells as they were last run, in a terminal the newest bundle that holds "
+        "the workflow. No step runs and no run is touched. Exit status 1 where the code does not agree with all.",
+        [
+            option(
+                "source",
+                metavar="SOURCE",
+                help="a run's id, a file with a history (`history` writes one, so do Temporal's CLI and Web UI), or a "
+                "folder of such files",
+                candidates="runs",
+            )
+        ],
+        ["replay review-1f2e3d4c", "replay histories/", "replay production.json --json"],
+    ),
+    Subcommand(
+        "history",
+        "write a run's history to a file",
+        "Writes the history of a run as JSON, for `replay` here and elsewhere. Large values, of which history has "
+        "references only, are put into it.",
+        [
+            RUN,
+            option(
+                "path",
+                metavar="PATH",
+                nargs="?",
+                help="the file, or a folder for it; compressed where the name ends in .gz; default: RUN.json here",
+                candidates="paths",
+            ),
+            option(
+                "--impersonal",
+                action="store_true",
+                help="leave out names of machines and processes, stack traces and signatures",
+            ),
+        ],
+        ["history review-1f2e3d4c", "history review-1f2e3d4c histories/ --impersonal"],
+    ),
+    Subcommand(
         "bundle",
         "where the code of a workflow is",
         "Says where the bundle of a workflow is: the package its runs execute. In a notebook the cells are bundled as "

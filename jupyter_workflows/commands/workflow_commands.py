@@ -11,13 +11,13 @@ from typing import Any
 from ..authoring import Workflow
 from ..errors import ClosureError, CommandError, ConnectionFailed
 from ..notebook.bundle import read_bundle
+from ..notebook.catalog import live_workflows, newest
 from ..runs.static_html import render_diagnostics
 from ..schema import Diagnostic, Manifest
 from ..security.identity import TrustedKeys
 from ..session import Session, checked_arguments
 from ..worker import ANYBODY, bundle_worker, load_bundle, task_queue
 from .arguments import call_arguments
-from .catalog import live_workflows, newest
 from .outcomes import Outcome
 from .run_commands import run_outcome
 from .tables import Cell, Facts, Rendered, Several, Shown, Table

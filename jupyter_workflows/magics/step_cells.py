@@ -11,10 +11,10 @@ from typing import Any
 from ..authoring import Activity, Workflow, activity, workflow
 from ..authoring.definitions import StartOptions
 from ..commands.arguments import call_arguments
-from ..commands.catalog import unknown
 from ..commands.outcomes import Display, Outcome
 from ..commands.workflow_commands import diagnostics_of, diagnostics_outcome
 from ..errors import AuthoringError
+from ..notebook.catalog import unknown
 from ..session import Session
 from .card import workflow_card
 from .lines import show

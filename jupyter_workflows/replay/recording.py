@@ -20,9 +20,10 @@ from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl  # pyright: ignore[reportPrivateUsage]
+from temporalio.worker.workflow_sandbox import _importer
 
 from ..authoring.bundles import LoadedBundle, where
-from ..plugin.sandbox import Sandbox, sandbox
+from ..plugin.sandbox import Instance, Sandbox, sandbox
 from ..schema import CellLocation
 
 RECORDING = "jupyter_workflows.replay"
@@ -219,6 +220,21 @@ class RecordingRunner(UnsandboxedWorkflowRunner):
         return instance
 
 
+def unprinted(*args: Any, **kwargs: Any) -> None:
+    """What `print` is in a replay: the run has printed it."""
+    del args, kwargs
+
+
+class SilentInstance(Instance):
+    """One run in the sandbox whose code does not print, by the sandbox's own way of replacing a builtin."""
+
+    def _create_instance(self) -> None:
+        replaced = cast("list[Any]", self.importer.restricted_builtins)  # pyright: ignore[reportUnknownMemberType]
+        builtin = cast("Any", _importer)._get_thread_local_builtin("print")
+        replaced.append(("print", builtin, unprinted))
+        super()._create_instance()
+
+
 @dataclass(frozen=True)
 class RecordingSandbox(Sandbox):
     """The worker's sandbox, whose instances record."""
@@ -228,7 +244,9 @@ class RecordingSandbox(Sandbox):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """The instance of one run."""
         functions = {**functions_of(det), RECORDING: lambda: self.recording}
-        return super().create_instance(dataclasses.replace(det, extern_functions=functions))
+        return SilentInstance(
+            dataclasses.replace(det, extern_functions=functions), self.runner_class, self.restrictions
+        )
 
 
 def recording_sandbox(recording: Recording) -> RecordingSandbox:

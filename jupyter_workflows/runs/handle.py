@@ -16,7 +16,7 @@ from .. import schema
 from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError, PayloadError, ResultNotReady
 from . import decisions
-from .access import RunAccess, translated
+from .access import RunAccess, in_our_words, translated
 from .failures import exception_of, failed_step
 from .history import Closing
 from .reading import RunReader, Snapshot
@@ -28,6 +28,7 @@ from .viewing import Viewable
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects
+    from temporalio.client import WorkflowHistory
 
 T = TypeVar("T")
 UNSET: Any = object()
@@ -409,6 +410,16 @@ class Run(Viewable, Generic[T]):
     def temporal_handle(self) -> WorkflowHandle[Any, Any]:
         """Temporal's handle of the execution reached."""
         return self.access.client.get_workflow_handle(self.id, run_id=self.reader.run_id or None)
+
+    async def fetch_history(self) -> WorkflowHistory:
+        """The events of the execution reached, as Temporal has them; to be awaited on the loop thread.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
+        await self.reader.describe()
+        with in_our_words(self.access, self.id):
+            return await self.temporal_handle().fetch_history()
 
     def to_pandas(self) -> pd.DataFrame:
         """The steps as a table, one row each; needs pandas."""

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..commands.catalog import bundled_workflows
 from ..errors import RunNotFound
 from ..live.feed import head_of
 from ..live.messages import ConnectionState, RunHead, ShownApproval, StepDetails
 from ..live.shown import shown_approval, step_details
+from ..notebook.catalog import bundled_workflows
 from ..runs import decisions
 from ..runs.access import RunAccess
 from ..runs.handle import Run as RunHandle

@@ -16,12 +16,12 @@ from typing import Any, cast
 
 import jsonschema
 
-from ..commands.catalog import Found
 from ..connection import Settings
 from ..errors import ArgumentsError, RunAlreadyExists
 from ..local.paths import Home
 from ..local.runtime import Runtime
 from ..local.specs import HostSpec, last_server
+from ..notebook.catalog import Found
 from ..runs.access import RunAccess
 from ..runs.client import StartRequest, starting
 from ..runs.handle import Run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..commands.catalog import Found, bundled_workflows, unknown
 from ..errors import JupyterWorkflowsError
 from ..live.messages import WorkflowState
+from ..notebook.catalog import Found, bundled_workflows, unknown
 from ..runs.access import read_manifest
 from ..runs.untrusted import one_line
 
