@@ -26,6 +26,7 @@
     ├── AgentUnfinished             the value of an agent that a limit stopped was read
     ├── CheckFailed                 an answer is doubtful, and neither repair nor a person settled it
     ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
+    ├── DurableCellError            a durable cell can't begin or be recorded; its values stay in the kernel
     └── PayloadError                a value could not be sent, stored or read back
 
 A message is one sentence: what happened, the value, and what to do about it.
@@ -242,3 +243,7 @@ class CheckFailed(JupyterWorkflowsError):
 
 class BudgetSpent(JupyterWorkflowsError):
     """Inside a workflow: the budget is spent, and nobody allowed more."""
+
+
+class DurableCellError(JupyterWorkflowsError):
+    """A durable cell can't begin, or could not be recorded; what it has computed stays in the kernel."""

@@ -146,18 +146,22 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
 
     from .ai.activities import ACTIVITIES
     from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
+    from .authoring.durable_cells import DurableCells, hand_over
     from .authoring.mapping import ParallelMap
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
     serve(queue, bundle)
+    # The run of a notebook's durable cells is on a bundle without code of its own: no name of a user's can be taken.
+    durable = not bundle.workflow_classes
     return Worker(
         client,
         task_queue=queue,
-        workflows=[*bundle.workflow_classes, ParallelMap],
+        workflows=[*bundle.workflow_classes, ParallelMap, *([DurableCells] if durable else [])],
         activities=[
             temporalio.activity.defn(name=found.name)(found.travelling())
             for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
-        ],
+        ]
+        + ([hand_over] if durable else []),
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
         # Temporal's default hashes the code of every loaded module: 0.2 s, and seconds where pandas is loaded.

@@ -29,6 +29,7 @@ RANKS = {
     "local": 7,
     "live": 7,
     "replay": 7,
+    "durable": 8,
     "widgets": 8,
     "session": 8,
     "commands": 9,

@@ -1,4 +1,4 @@
-"""`%%workflow` and `%%activity`: cells that run as the user wrote them, and then become something.
+"""`%%workflow`, `%%activity` and `%%durable`: cells that run as the user wrote them, and then become something.
 
 The magic's line is replaced by a marker before IPython parses the cell, and the marker by calls into this module
 after it has. So the body runs as any cell does: awaits at its top, the display of its last expression, line numbers
@@ -16,7 +16,8 @@ from typing import Any
 
 MARKER = "jupyter_workflows cell magic "
 HELP = re.compile(r"(?:^|\s)(?:-h|--help)(?:\s|$)")
-MAGIC = re.compile(r"%%(workflow|activity)(?=\s|$)(?!\?)(.*)")
+MAGIC = re.compile(r"%%(workflow|activity|durable)(?=\s|$)(?!\?)(.*)")
+DURABLE = "durable"
 
 
 def mark(lines: list[str]) -> list[str]:
@@ -51,6 +52,9 @@ class Weave(ast.NodeTransformer):
         futures = 0
         while futures < len(rest) and is_future_import(rest[futures]):
             futures += 1
+        if name == DURABLE:
+            node.body = [*rest[:futures], conditional(node.body[0], line, displayed(rest[futures:]))]
+            return ast.fix_missing_locations(node)
         names = ",".join(defined_functions(rest))
         begin = call(node.body[0], "begin", name, line)
         finish = call(node.body[0], "finish", name, line, names)
@@ -94,6 +98,13 @@ def displayed(body: list[ast.stmt]) -> list[ast.stmt]:
     return [*body[:-1], call(last, "display", value=last.value)]
 
 
+def conditional(place: ast.stmt, line: str, body: list[ast.stmt]) -> ast.If:
+    """The body of a durable cell: it runs only where its values can't be restored."""
+    begin = call(place, "begin", DURABLE, line)
+    statement = ast.If(test=begin.value, body=[*body, call(place, "finish", DURABLE, line, "")], orelse=[])
+    return ast.copy_location(statement, place)
+
+
 def call(place: ast.stmt, function: str, *arguments: str, value: ast.expr | None = None) -> ast.Expr:
     """A statement that calls a function of this module; it needs no name in the user's namespace.
 
@@ -128,10 +139,11 @@ def handle(name: str, handler: Callable[..., Any]) -> None:
     _handlers[name] = handler
 
 
-def begin(magic: str, line: str) -> None:
-    """Called before the body: refuses a line that makes no sense before anything runs."""
-    show_magic(sys._getframe(1).f_code.co_filename, magic, line)  # pyright: ignore[reportPrivateUsage]
-    _handlers["begin"](magic, line)
+def begin(magic: str, line: str) -> bool:
+    """Called before the body: refuses a line that makes no sense before anything runs. Whether the body is to run."""
+    filename = sys._getframe(1).f_code.co_filename  # pyright: ignore[reportPrivateUsage]
+    show_magic(filename, magic, line)
+    return _handlers["begin"](magic, line, filename)
 
 
 def show_magic(filename: str, magic: str, line: str) -> None:

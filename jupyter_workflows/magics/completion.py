@@ -1,4 +1,4 @@
-"""Completion of the lines of `%workflow`, `%%workflow` and `%%activity` in a notebook."""
+"""Completion of the lines of `%workflow`, `%%workflow`, `%%activity` and `%%durable` in a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?%workflow\s(.*)$")
-CELL = re.compile(r"%%(workflow|activity)\s(.*)$")
+CELL = re.compile(r"%%(workflow|activity|durable)\s(.*)$")
 PATHS = re.compile(r"\s*worker\s|.*--notebook\s+\S*$")
 
 

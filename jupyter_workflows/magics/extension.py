@@ -31,6 +31,7 @@ from .tracebacks import DEBUG_VARIABLE, ErrorDisplay
 
 if TYPE_CHECKING:
     from ..session import Session
+    from .durable_cells import DurableCells
     from .step_cells import StepCells
 
 PACKAGE = __name__.partition(".")[0]
@@ -96,6 +97,7 @@ class Extension:
         self.recorder.note_history()
         shell.events.register("pre_run_cell", self.recorder.before)
         shell.events.register("post_run_cell", self.recorder.after)
+        shell.events.register("post_run_cell", self.after)
         shell.input_transformers_cleanup.append(cells.mark)
         shell.ast_transformers.append(self.weave)
         cells.handle("begin", self.begin)
@@ -114,14 +116,33 @@ class Extension:
                 target=warm, args=(self.launcher.session,), name="jupyter-workflows-warm", daemon=True
             ).start()
 
-    def begin(self, magic: str, line: str) -> None:
-        """Before the body of a cell with a magic of ours; what displays its workflow is imported meanwhile."""
+    @functools.cached_property
+    def durable_cells(self) -> DurableCells:
+        """The durable cells of the notebook."""
+        from .durable_cells import DurableCells
+
+        return DurableCells(self.shell, self.launcher.session(), self.recorder)
+
+    def begin(self, magic: str, line: str, filename: str) -> bool:
+        """Before the body of a cell with a magic of ours; whether the body is to run."""
+        if magic == cells.DURABLE:
+            return self.durable_cells.begin(line, filename)
+        # What displays its workflow is imported meanwhile.
         threading.Thread(target=import_viewer, name="jupyter-workflows-viewer", daemon=True).start()
         self.step_cells.begin(magic, line)
+        return True
+
+    def after(self, result: Any) -> None:
+        """After any cell."""
+        if "durable_cells" in vars(self):
+            self.durable_cells.after_cell(result)
 
     def finish(self, magic: str, line: str, names: list[str]) -> None:
         """After the body."""
-        self.step_cells.finish(magic, line, names)
+        if magic == cells.DURABLE:
+            self.durable_cells.finish()
+        else:
+            self.step_cells.finish(magic, line, names)
 
     def register_magics(self) -> None:
         """Registers the magics; `%workflow?` and `%%workflow?` show their help."""
@@ -154,6 +175,7 @@ class Extension:
         with contextlib.suppress(ValueError):
             shell.events.unregister("pre_run_cell", self.recorder.before)
             shell.events.unregister("post_run_cell", self.recorder.after)
+            shell.events.unregister("post_run_cell", self.after)
             shell.input_transformers_cleanup.remove(cells.mark)
             shell.ast_transformers.remove(self.weave)
             shell.Completer.custom_matchers.remove(self.matcher)
@@ -174,7 +196,7 @@ def refuse_empty(magic: str) -> None:
     Raises:
         AuthoringError: Always.
     """
-    what = "an `async def`" if magic == "workflow" else "functions"
+    what = {"workflow": "an `async def`", "activity": "functions"}.get(magic, "code")
     raise AuthoringError(f"the cell has nothing below %%{magic}: write {what} there", code="JW440")
 
 

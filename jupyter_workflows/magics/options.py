@@ -1,4 +1,4 @@
-"""The options of `%%workflow` and `%%activity`, and what they stand for."""
+"""The options of `%%workflow`, `%%activity` and `%%durable`, and what they stand for."""
 
 from __future__ import annotations
 
@@ -42,6 +42,33 @@ examples:
       ...
 
   %%activity --rate-limit 10/1m --heartbeat-timeout 30s"""
+
+
+DURABLE_HELP = """\
+Runs the cell as a recorded step of the notebook's run: after a crash of the kernel, Run all restores what it has bound.
+
+Where its code and all it reads are as they were, its values come back from the record and nothing runs. A changed cell,
+or one whose inputs have changed, runs again and says why. Its imports, functions and classes are executed either way;
+what it has printed and displayed is shown again."""
+
+DURABLE_EXAMPLES = """\
+examples:
+  %%durable
+  rows = load_rows("orders.csv")
+
+  %%durable train --pickle model --skip connection
+  %%durable --always"""
+
+
+def durable_parser() -> Parser:
+    """The parser of `%%durable`'s line."""
+    parser = Parser(prog="%%durable", description=DURABLE_HELP, epilog=DURABLE_EXAMPLES, formatter_class=Help)
+    add = parser.add_argument
+    add("name", metavar="NAME", nargs="?", help="the cell's name in the record; default: its id in the notebook")
+    add("--always", action="store_true", help="run it, whatever is recorded")
+    add("--skip", metavar="NAME", action="append", default=[], help="don't store the value of this variable")
+    add("--pickle", metavar="NAME", action="append", default=[], help="store the value of this variable as a pickle")
+    return parser
 
 
 def workflow_parser() -> Parser:
@@ -93,7 +120,7 @@ def activity_parser() -> Parser:
 
 NAME = re.compile(r"\w[\w.-]*")
 PROGRAM = "%workflow"
-PARSERS = {"workflow": workflow_parser, "activity": activity_parser}
+PARSERS = {"workflow": workflow_parser, "activity": activity_parser, "durable": durable_parser}
 
 
 def parse_line(magic: str, line: str) -> argparse.Namespace:
@@ -106,6 +133,8 @@ def parse_line(magic: str, line: str) -> argparse.Namespace:
     options = PARSERS[magic]().parse_args(split_line(line))
     if magic == "activity":
         return options
+    if magic == "durable":
+        return checked_durable(options)
     if options.name is not None and not NAME.fullmatch(options.name):
         raise CommandError(f"{options.name!r} is no name for a workflow: use letters, digits, - _ and .")
     if options.start is not None:
@@ -114,6 +143,24 @@ def parse_line(magic: str, line: str) -> argparse.Namespace:
         raise CommandError("--id and --if-exists say how a run is started: add --start")
     if options.lint and options.start is not None:
         raise CommandError("--lint starts nothing: leave out --lint or --start")
+    return options
+
+
+def checked_durable(options: argparse.Namespace) -> argparse.Namespace:
+    """The options of a durable cell.
+
+    Raises:
+        CommandError: A name is none.
+    """
+    if options.name is not None and not NAME.fullmatch(options.name):
+        raise CommandError(f"{options.name!r} is no name for a cell: use letters, digits, - _ and .")
+    for flag in ("skip", "pickle"):
+        for name in getattr(options, flag):
+            if not name.isidentifier():
+                raise CommandError(f"--{flag} takes the name of a variable, not {name!r}")
+    both = sorted({*options.skip} & {*options.pickle})
+    if both:
+        raise CommandError(f"--skip and --pickle can't both stand for {both[0]}: leave one of them out")
     return options
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..commands.parser import HelpShown
 from ..errors import JupyterWorkflowsError
-from .cells import MAGIC
+from .cells import DURABLE, MAGIC
 from .options import decorator_source, parse_line
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def record(cells: CellLog, noted: Noted) -> None:
 def decorator_of(raw: str) -> str | None:
     """The decorator that a cell's magic stands for; None where there is none, or its line makes no sense."""
     found = MAGIC.match(raw.lstrip())
-    if not found:
+    if not found or found.group(1) == DURABLE:
         return None
     with contextlib.suppress(JupyterWorkflowsError, HelpShown):
         return decorator_source(found.group(1), parse_line(found.group(1), found.group(2)))

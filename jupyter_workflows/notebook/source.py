@@ -15,7 +15,7 @@ from .scopes import bound_names
 StatementKind = Literal["function", "class", "import", "assign", "block", "augment", "delete", "opaque"]
 
 # Cell magics whose body runs as Python in the notebook's own namespace; any other body is not the notebook's code.
-PYTHON_CELL_MAGICS = frozenset({"workflow", "activity", "time", "capture", "prun"})
+PYTHON_CELL_MAGICS = frozenset({"workflow", "activity", "durable", "time", "capture", "prun"})
 
 CELL_MAGIC = re.compile(r"\s*%%(\w+)(.*)")
 LINE_MAGIC = re.compile(r"\s*(?:%{1,2}\w|!|\?)|\s*%{0,2}[\w.*\[\]\"']+\?{1,2}\s*$")
