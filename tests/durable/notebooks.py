@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from chaos.kernels import CELL_SECONDS, Kernel, environment
+from chaos.kernels import CELL_SECONDS, Kernel
 from chaos.processes import kill
 from tests.bad_input.mistake import plain
 
@@ -69,8 +69,8 @@ class Notebook(Kernel):
     def __init__(self, home: Path, folder: Path, path: str = "notebook.ipynb") -> None:
         self.path = str(folder / path)
         self.folder = folder
-        super().__init__(home, folder)
-        self.run(f"import os; os.environ['JPY_SESSION_NAME'] = {self.path!r}")
+        # As jupyter_server tells it.
+        super().__init__(home, folder, {"JPY_SESSION_NAME": self.path})
         self.run(LOAD)
 
     def send(self, source: str, cell: str | None = None) -> str:
@@ -116,6 +116,3 @@ class Notebook(Kernel):
     def interrupt(self) -> None:
         """Presses the stop button."""
         os.kill(self.pid, signal.SIGINT)
-
-
-__all__ = ["LOAD", "Notebook", "Shown", "environment"]
