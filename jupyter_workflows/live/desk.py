@@ -116,9 +116,20 @@ class Desk:
             case AskStart():
                 return await self.started(asked)
             case AskOpen():
-                reader = RunReader(self.access, asked.workflow_id, asked.run_id)
-                run = await reader.run()
-                return Answer(request=asked.request, topic=self.add_run(run.id, run.run_id))
+                return Answer(request=asked.request, topic=await self.opened(asked))
+
+    async def opened(self, asked: AskOpen) -> str:
+        """The topic of a run of a list; it is read while the answer is on its way to the view.
+
+        Raises:
+            JupyterWorkflowsError: There is no such run.
+        """
+        run_id = asked.run_id
+        if not run_id:
+            run_id = (await RunReader(self.access, asked.workflow_id).run()).run_id
+        name = self.add_run(asked.workflow_id, run_id)
+        await self.run_topic(name).followed(-1)
+        return name
 
     def run_topic(self, topic: str) -> RunTopic:
         """The run under a topic.
@@ -141,18 +152,16 @@ class Desk:
         workflow_id = topic.workflow_id if isinstance(topic, RunTopic) else asked.workflow_id
         if topic is None or workflow_id is None:
             raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
-        reader = RunReader(self.access, workflow_id, asked.run_id or "")
-        known = {approval.id: approval for approval in await reader.approvals()}
-        shown = known.get(asked.approval)
         decided = await decisions.decide(
-            reader,
-            shown.model_copy(update={"content_hash": asked.content_hash}) if shown else asked.approval,
+            RunReader(self.access, workflow_id, asked.run_id or ""),
+            asked.approval,
             asked.verdict,
             reviewer=self.reviewer(asked),
             comment=asked.comment,
             form=asked.form,
             value=asked.value if asked.edited else None,
             edited=asked.edited,
+            content_hash=asked.content_hash,
         )
         self.look_again()
         return Answer(request=asked.request, approval=shown_approval(decided))

@@ -108,6 +108,8 @@ class RunTopic:
         self.topic = run_topic(workflow_id, run_id)
         self.feed = RunFeed(self.topic, local_user(), began)
         self.texts = RunTexts(access, self.wake, SHOWN_CHARACTERS)
+        # Keeps the events for as long as somebody may ask for a step's values.
+        self.reader: RunReader | None = None
         self.due = 0.0
         self.telling: asyncio.TimerHandle | None = None
         self.work = Work(self.follow)
@@ -140,11 +142,13 @@ class RunTopic:
         Raises:
             JupyterWorkflowsError: The run has no such step.
         """
-        known = self.feed.snapshot or await RunReader(self.access, self.workflow_id, self.run_id).snapshot()
-        for step in known.steps:
-            if step.id == step_id:
-                return step_details(step)
-        raise JupyterWorkflowsError(f"run {self.workflow_id} has no step {step_id!r}")
+        if self.reader is None:
+            self.reader = RunReader(self.access, self.workflow_id, self.run_id, bare=True)
+            await self.reader.snapshot()
+        step = await self.reader.step(step_id)
+        if step is None:
+            raise JupyterWorkflowsError(f"run {self.workflow_id} has no step {step_id!r}")
+        return step_details(step)
 
     async def follow(self) -> None:
         """Follows the run to its end, over breaks of the connection."""
@@ -155,9 +159,10 @@ class RunTopic:
 
     async def follow_once(self, attempt: int) -> bool:
         """Follows the run until it ends or the connection breaks; whether it is over."""
-        reader = RunReader(self.access, self.workflow_id, self.run_id)
+        reader = RunReader(self.access, self.workflow_id, self.run_id, bare=True)
         try:
             async for snapshot in reader.changes():
+                self.reader = reader
                 wait = self.take(snapshot)
                 await self.texts.see(snapshot)
                 await asyncio.sleep(wait)

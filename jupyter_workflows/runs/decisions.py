@@ -171,8 +171,20 @@ async def decide(
     form: Any = None,
     value: Any = None,
     edited: bool = False,
+    content_hash: str | None = None,
 ) -> Approval:
     """Decides one approval and gives it as it then is.
+
+    Args:
+        reader: Reads the run.
+        wanted: The approval, or its id; None where only one is open.
+        verdict: What is decided.
+        reviewer: Who decides; by default the local user.
+        comment: Why.
+        form: What the reviewer filled in.
+        value: The editable value as it is approved.
+        edited: Whether `value` counts.
+        content_hash: Of what the reviewer was shown; by default of the approval as it is now.
 
     Raises:
         ApprovalRefused: With the reason, as a sentence.
@@ -188,6 +200,8 @@ async def decide(
         values = await reader.memo_values(info)
         run = read_run(info)
         approval = choose(wanted, read_approvals(info, values), run.id, run.status)
+        if content_hash is not None:
+            approval = approval.model_copy(update={"content_hash": content_hash})
         decision = signed(
             approval,
             verdict,

@@ -70,6 +70,8 @@ class Reduction:
         self.by_timer: dict[str, Draft] = {}
         self.approvals: dict[str, Draft] = {}
         self.counts: Counter[str] = Counter()
+        # Whether `describe` has news: an approval, or the end.
+        self.described_anew = False
         self.outdated: list[Payload] = []
         self.checks: list[Payload] = []
 
@@ -107,20 +109,20 @@ class Reduction:
         """Activities that have not ended."""
         return [draft for draft in self.drafts if draft.kind == "activity" and draft.finished_at is None]
 
-    def payloads(self) -> Iterator[Payload]:
+    def payloads(self, *, bare: bool = False) -> Iterator[Payload]:
         """Payloads of all steps that `steps` would build now."""
         for draft in self.drafts:
             if draft.built is None:
-                yield from draft.payloads()
+                yield from draft.payloads(bare=bare)
         yield from self.checks
 
-    def steps(self, decode: Decode = plain, manifest: Manifest | None = None) -> list[Step]:
-        """The steps so far, in the order in which they were scheduled."""
+    def steps(self, decode: Decode = plain, manifest: Manifest | None = None, *, bare: bool = False) -> list[Step]:
+        """The steps so far, in the order in which they were scheduled; bare: without what they were given and gave."""
         places = cell_places(manifest)
         self.take_checks(decode)
         for draft in self.drafts:
             if draft.built is None and self.shown(draft, decode):
-                draft.built = build_step(draft, decode, places)
+                draft.built = build_step(draft, decode, places, bare=bare)
         return [draft.built for draft in self.drafts if draft.built]
 
     def written(self, decode: Decode) -> list[Token]:
@@ -173,6 +175,7 @@ class Reduction:
     def close(self, closing: Closing) -> None:
         """Ends the run; steps still open end with it."""
         self.closing = closing
+        self.described_anew = True
         for draft in self.drafts:
             if draft.finished_at is None:
                 if draft.attempts_seen and not draft.attempt:
@@ -330,6 +333,7 @@ def _child_terminated(reduction: Reduction, event: HistoryEvent) -> None:
 
 def _memo_changed(reduction: Reduction, event: HistoryEvent) -> None:
     fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+    reduction.described_anew = True
     for key, payload in fields.items():
         if key.startswith(APPROVAL_MEMO):
             _approval_changed(reduction, event, key.removeprefix(APPROVAL_MEMO), payload)

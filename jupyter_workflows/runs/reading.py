@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import HistoryEventFilterType
@@ -28,13 +29,19 @@ from .access import Patience, RunAccess, in_our_words
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
 from .listing import memo_payloads, open_approvals, read_run
+from .steps import build_step, cell_places
 from .values import Values
 
+# What happens to an activity is not in history while it runs: soon after news, then now and then, it is looked up.
+SOON_SECONDS = 0.02
 QUICK_SECONDS = 0.1
 CALM_SECONDS = 0.5
 IDLE_SECONDS = 5.0
 # Looks at open activities before a watcher calms down: three seconds of quick ones.
 QUICK_LOOKS = 30
+# Of all readers of a process together: each look costs the server some milliseconds, and what happens comes later
+# where it is busy with them.
+LOOKS_PER_SECOND = 40
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,19 @@ class RunReader:
         workflow_id: The run's id.
         run_id: Temporal's id of the execution; the newest one by default.
         pinned: Stay with exactly that execution.
+        bare: Leave out what steps were given and gave; `step` gives one with all of it.
     """
 
-    def __init__(self, access: RunAccess, workflow_id: str, run_id: str = "", *, pinned: bool = False) -> None:
+    followed: ClassVar[int] = 0
+
+    def __init__(
+        self, access: RunAccess, workflow_id: str, run_id: str = "", *, pinned: bool = False, bare: bool = False
+    ) -> None:
         self.access = access
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.pinned = pinned
+        self.bare = bare
         self.first_run_id = ""
         self.info: WorkflowExecutionInfo | None = None
         self.manifests: dict[str, Manifest | None] = {}
@@ -164,6 +177,7 @@ class RunReader:
             if self.reduction.last_event_id < answer.workflow_execution_info.history_length:
                 await self.read_new_events(self.reduction)
             self.reduction.observe(answer.pending_activities)
+        self.reduction.described_anew = False
         return await self.build(answer.workflow_execution_info)
 
     async def build(self, info: WorkflowExecutionInfo) -> Snapshot:
@@ -172,7 +186,7 @@ class RunReader:
         closing = reduction.closing
         values.forget(reduction.outdated)
         reduction.outdated.clear()
-        await values.prepare([*reduction.payloads(), *reduction.arguments])
+        await values.prepare([*reduction.payloads(bare=self.bare), *reduction.arguments])
         await values.prepare(closing.payloads() if closing else ())
         if reduction.stuck is not None:
             await values.prepare(payloads_of(reduction.stuck))
@@ -182,7 +196,7 @@ class RunReader:
         manifest = self.manifest(run.bundle)
         return Snapshot(
             run=run,
-            steps=reduction.steps(values, manifest),
+            steps=reduction.steps(values, manifest, bare=self.bare),
             arguments=[values(payload) for payload in reduction.arguments],
             result=values(closing.results[0]) if closing and closing.results else None,
             failure=read_failure(closing.failure, values) if closing and closing.failure is not None else None,
@@ -191,6 +205,15 @@ class RunReader:
             manifest=manifest,
             written=reduction.written(values),
         )
+
+    async def step(self, step_id: str) -> Step | None:
+        """A step with all that was given and came out, of what was read; None where it is not among that."""
+        draft = next((draft for draft in self.reduction.drafts if draft.built and draft.id == step_id), None)
+        if draft is None or not self.bare:
+            return draft and draft.built
+        manifest = self.manifest(read_run(self.info).bundle) if self.info else None
+        await self.values.prepare(draft.payloads())
+        return build_step(draft, self.values, cell_places(manifest))
 
     def manifest(self, digest: str | None) -> Manifest | None:
         """The manifest of a bundle, where it is at hand."""
@@ -318,28 +341,42 @@ class RunReader:
 
     async def execution_changes(self) -> AsyncIterator[Snapshot]:
         """Every change of this one execution until it ends."""
-        token, quiet = b"", 0
-        page = asyncio.ensure_future(self.history_page(self.run_id, token, wait=True))
+        if self.reduction.closing is not None:
+            return
+        RunReader.followed += 1
+        page = asyncio.ensure_future(self.history_page(self.run_id, b"", wait=True))
+        quiet, due = 0, time.monotonic() + self.patience(SOON_SECONDS)
         try:
             while self.reduction.closing is None:
-                await asyncio.wait({page}, timeout=self.patience(quiet))
-                changed = False
+                await asyncio.wait({page}, timeout=max(0.0, due - time.monotonic()))
                 if page.done():
-                    token = page.result().next_page_token
-                    before = self.reduction.last_event_id
-                    for event in page.result().history.events:
-                        self.reduction.apply(event)
-                    changed = self.reduction.last_event_id > before
-                    if token:
-                        page = asyncio.ensure_future(self.history_page(self.run_id, token, wait=True))
+                    answer = page.result()
+                    if answer.next_page_token:
+                        page = asyncio.ensure_future(self.history_page(self.run_id, answer.next_page_token, wait=True))
+                    if self.take(answer) and not self.reduction.described_anew and self.info is not None:
+                        quiet, due = 0, min(due, time.monotonic() + self.patience(SOON_SECONDS))
+                        yield await self.build(self.info)
+                if not page.done() and time.monotonic() < due and not self.reduction.described_anew:
+                    continue
+                changed = self.reduction.described_anew
+                self.reduction.described_anew = False
                 changed |= await self.look()
                 quiet = 0 if changed else quiet + 1
+                due = time.monotonic() + self.patience(QUICK_SECONDS if quiet < QUICK_LOOKS else CALM_SECONDS)
                 if changed and self.info is not None and not self.lacks_end(self.info):
                     yield await self.build(self.info)
         finally:
+            RunReader.followed -= 1
             page.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await page
+
+    def take(self, page: GetWorkflowExecutionHistoryResponse) -> bool:
+        """Applies a page's events; whether some are new."""
+        before = self.reduction.last_event_id
+        for event in page.history.events:
+            self.reduction.apply(event)
+        return self.reduction.last_event_id > before
 
     def lacks_end(self, info: WorkflowExecutionInfo) -> bool:
         """Whether the execution has ended and the event that tells its result is still on its way."""
@@ -351,8 +388,8 @@ class RunReader:
         self.info = answer.workflow_execution_info
         return self.reduction.observe(answer.pending_activities)
 
-    def patience(self, quiet: int) -> float:
-        """How long to wait for events before looking at open activities again."""
+    def patience(self, seconds: float) -> float:
+        """How long to wait for events before looking at open activities again; the more runs, the longer."""
         if not self.reduction.open_activities():
             return IDLE_SECONDS
-        return QUICK_SECONDS if quiet < QUICK_LOOKS else CALM_SECONDS
+        return max(seconds, RunReader.followed / LOOKS_PER_SECOND)

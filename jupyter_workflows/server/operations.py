@@ -259,19 +259,16 @@ async def decide(call: Call) -> Wire:
     body: DecisionRequest = call.body
     refuse_another(body.reviewer, call.reviewer)
     reader = await call.reader(body.run_id, start=True)
-    wanted = call.path["approval"]
-    shown = next((known for known in await reader.approvals() if known.id == wanted), None)
-    if shown is not None and body.content_hash is not None:
-        shown = shown.model_copy(update={"content_hash": body.content_hash})
     decided = await decisions.decide(
         reader,
-        shown or wanted,
+        call.path["approval"],
         body.verdict,
         reviewer=call.reviewer,
         comment=body.comment,
         form=body.form,
         value=body.value if body.edited else None,
         edited=body.edited,
+        content_hash=body.content_hash,
     )
     call.hub.look_again()
     call.audit(lambda audit: audit.decided(decided, body.verdict, call.reviewer, edited=body.edited))

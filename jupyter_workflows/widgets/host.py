@@ -16,7 +16,8 @@ import traitlets
 from ..connection import loop_thread
 from ..live.desk import Desk
 from ..live.feed import Telling
-from ..live.messages import read_asked, wire_text
+from ..live.messages import Follow, read_asked, wire_text
+from .turns import BRISK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,10 @@ class LiveView(anywidget.AnyWidget):
             asked = read_asked(cast("dict[str, object]", content).get("text") if isinstance(content, dict) else None)
         except ValueError:
             return
-        loop_thread().submit(self.desk.receive(asked))
+        answered = loop_thread().submit(self.desk.receive(asked))
+        if not isinstance(asked, Follow):
+            BRISK.begin()
+            answered.add_done_callback(lambda _: BRISK.end())
 
     def tell(self, telling: Telling) -> None:
         """Sends a message to all views of this widget."""

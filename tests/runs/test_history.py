@@ -105,6 +105,26 @@ def test_values_and_failures_are_read() -> None:
     assert all(step.seconds is not None and step.seconds >= 0 for step in found.values())
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_step_is_as_whole_as_a_validated_one(name: str) -> None:
+    for step in steps_of(name).values():
+        checked = Step.model_validate(step.model_dump())
+        assert step.model_dump() == checked.model_dump()
+        assert set(step.__dict__) == set(Step.model_fields)
+        assert step.model_copy(update={"status": "failed"}).status == "failed"
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_bare_steps_lack_only_what_was_given_and_came_out(name: str) -> None:
+    workflow_id, events = recorded(name)
+    reduction = Reduction(workflow_id)
+    for event in events:
+        reduction.apply(event)
+    left_out = {"input": None, "output": None, "usage": None}
+    whole = [step if step.approval else step.model_copy(update=left_out) for step in steps_of(name).values()]
+    assert reduction.steps(bare=True) == whole
+
+
 def test_an_approval_tells_who_decided_what_and_when() -> None:
     step = steps_of("everything")["human_approval-1"]
     approval = step.approval

@@ -23,8 +23,13 @@ export class Observable {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      for (const listener of this.listeners) listener();
+      this.told();
     });
+  }
+
+  /** Tells it now: what is seen for the first time need not wait for a frame. */
+  protected told(): void {
+    for (const listener of this.listeners) listener();
   }
 }
 
@@ -92,6 +97,7 @@ export class RunModel extends Observable {
   }
 
   private take(message: Topical, buffers: readonly DataView[]): void {
+    const isFirst = !this.head;
     try {
       if (message.type === "tokens") return this.takeTokens(message.pieces);
       if (message.type === "trouble") this.trouble = message.message;
@@ -100,7 +106,8 @@ export class RunModel extends Observable {
       if (!(error instanceof RangeError)) throw error;
       this.following.resync();
     }
-    this.changed();
+    if (isFirst && this.head) this.told();
+    else this.changed();
   }
 
   private takeSteps(message: Extract<Topical, { type: "snapshot" | "change" }>, buffers: readonly DataView[]): void {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { RunModel } from "./run_model";
 import type { Filter } from "./scene";
 import { Pill } from "./status";
@@ -37,7 +37,8 @@ export function Timeline({ model, filter, selected, onSelect }: TimelineProps) {
   const choose = useRef(onSelect);
   choose.current = onSelect;
   const [tip, setTip] = useState<Tip | null>(null);
-  useEffect(() => {
+  // Before the page is painted, so that no frame shows an empty box.
+  useLayoutEffect(() => {
     const made = new TimelineCanvas(box.current!, canvas.current!, spacer.current!, model, {
       onSelect: index => choose.current(index),
       onHover: (index, x, y) => setTip(index < 0 ? null : { index, x, y }),

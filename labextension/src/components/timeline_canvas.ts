@@ -51,7 +51,9 @@ export class TimelineCanvas {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const timer = setInterval(() => this.tick(), calm ? CALM_TICK_MS : TICK_MS);
     this.stops.push(() => clearInterval(timer));
-    this.refresh();
+    // At once, not in the next frame: it is made when there is something to show.
+    this.width = Math.floor(box.clientWidth);
+    this.draw();
   }
 
   destroy(): void {
@@ -59,12 +61,14 @@ export class TimelineCanvas {
   }
 
   setFilter(filter: Filter): void {
+    if (filter.search === this.filter.search && filter.status === this.filter.status) return;
     this.filter = filter;
     this.seen = -1;
     this.refresh();
   }
 
   select(index: number): void {
+    if (index === this.selected) return;
     this.selected = index;
     this.reveal(this.rowOf(index));
     this.refresh();
@@ -173,7 +177,7 @@ export class TimelineCanvas {
     this.theme ??= readTheme(this.box);
     const height = this.box.clientHeight;
     const ratio = devicePixelRatio || 1;
-    const [wide, high] = [Math.round(this.width * ratio), Math.round(height * ratio)];
+    const [wide, high] = [this.pixels(this.width), this.pixels(height)];
     if (this.canvas.width !== wide || this.canvas.height !== high) {
       this.canvas.width = wide;
       this.canvas.height = high;
@@ -185,7 +189,12 @@ export class TimelineCanvas {
       stepId: index => this.model.stepId(index),
       groupName: name => this.model.names[name]?.name ?? "?",
     });
-    this.box.dataset.painted = String(this.scene.shown.length);
+    const painted = String(this.scene.shown.length);
+    if (this.box.dataset.painted !== painted) this.box.dataset.painted = painted;
+  }
+
+  private pixels(length: number): number {
+    return Math.round(length * (devicePixelRatio || 1));
   }
 
   private frame(height: number): Frame {
@@ -221,13 +230,17 @@ export class TimelineCanvas {
 
   private watchSize(): void {
     const sizes = new ResizeObserver(([entry]) => {
-      this.width = Math.floor(entry!.contentRect.width);
+      const width = Math.floor(entry!.contentRect.width);
+      if (width === this.width && this.canvas.height === this.pixels(this.box.clientHeight)) return;
+      this.width = width;
       this.refresh();
     });
     sizes.observe(this.box);
     const sight = new IntersectionObserver(([entry]) => {
+      const wasVisible = this.visible;
       this.visible = entry!.isIntersecting;
-      if (this.visible) this.refresh();
+      if (this.visible && !wasVisible) this.refresh();
+      else if (this.visible) return;
       // Out of sight it needs no memory.
       else this.canvas.width = this.canvas.height = 0;
     });
