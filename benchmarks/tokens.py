@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import remote_tokens
+from benchmarks import remote_tokens, token_pages
 from benchmarks.measures import Measure, Plan
 from jupyter_workflows.connection import loop_thread
 from jupyter_workflows.local import runtime as local_runtime
@@ -18,7 +18,6 @@ from jupyter_workflows.local.paths import Home
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.schema import Token
-from tests.e2e.lab import Notebook, chromium, jupyter_lab, write_notebook
 from tests.local.conftest import Runs, write_bundle
 
 PER_SECOND = 50
@@ -27,8 +26,6 @@ STREAMS = 50
 LENGTHS = (1_000, 10_000, 100_000)
 LONG_STREAMS = 16
 WARM_STREAMS = 8
-# What was written before the view was there comes late: it is not counted.
-WARM_TOKENS = 50
 
 ACTIVITIES = """
 import resource
@@ -67,34 +64,6 @@ async def choir(streams: int, count: int, per_second: float) -> list:
 async def burning(count: int) -> dict:
     return await burn(count)
 """
-CELLS = (
-    "%load_ext jupyter_workflows\nimport time\nfrom jupyter_workflows import activity, ai, workflow",
-    """@activity
-def clock(count: int, per_second: float) -> int:
-    due = time.monotonic()
-    for number in range(count):
-        ai.emit(f"{number}t{time.time():.4f}x ")
-        due += 1 / per_second
-        time.sleep(max(0.0, due - time.monotonic()))
-    return count""",
-    "%%workflow\nasync def ticking(count: int, per_second: float) -> int:\n    return await clock(count, per_second)",
-    "run = ticking.start({count}, {per_second})\nrun",
-)
-# Notes when each token is in the page: it carries the time it was written at.
-WATCH = """() => {
-    window.seen = [];
-    let text = "";
-    const look = records => {
-        const now = (performance.timeOrigin + performance.now()) / 1000;
-        for (const record of records)
-            for (const node of record.addedNodes)
-                if (node.parentElement?.closest(".jwl-markdown")) text += node.nodeType === 3 ? node.textContent : "";
-        const tokens = text.matchAll(/(\\d+)t([\\d.]+)x/g);
-        for (const [, number, written] of tokens) window.seen.push([+number, now - +written]);
-        text = text.slice(text.lastIndexOf("x") + 1);
-    };
-    new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
-}"""
 
 
 @dataclass(frozen=True)
@@ -137,30 +106,6 @@ def to_code(stand: Stand, streams: int, seconds: float) -> tuple[list[float], in
 def times_of(token: Token) -> list[float]:
     """When the tokens in a piece were written."""
     return [float(part.partition("t")[2].rstrip("x")) for part in token.text.split()]
-
-
-def to_page(home: Home, folder: Path, seconds: float) -> tuple[list[float], int]:
-    """Seconds from each token's writing until it is in the page, and how many never were; needs a browser."""
-    from playwright import sync_api as playwright
-
-    count = int(seconds * PER_SECOND)
-    cells = [cell.replace("{count}", str(count)).replace("{per_second}", str(PER_SECOND)) for cell in CELLS]
-    with (
-        playwright.sync_playwright() as running,
-        contextlib.closing(running.chromium.launch(executable_path=chromium())) as browser,
-        jupyter_lab(home.data, folder) as address,
-    ):
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(180_000)
-        notebook = Notebook(page, address, write_notebook(folder / "tokens.ipynb", cells))
-        for index in range(3):
-            notebook.run(index)
-        page.evaluate(WATCH)
-        notebook.run(3)
-        notebook.view(3).locator(".jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=180_000)
-        seen = page.evaluate("() => window.seen")
-        page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-    return [lag for number, lag in seen if number >= WARM_TOKENS], count - len({int(number) for number, _ in seen})
 
 
 def costs(stand: Stand) -> dict[int, list[float]]:
@@ -245,11 +190,5 @@ def measure(folder: Path, plan: Plan) -> list[Measure]:
         measures += remote_tokens.measure(
             home, stand.access, write_bundle(home, WORKFLOWS, ACTIVITIES, "elsewhere"), seconds
         )
-        if chromium():
-            lags, lost = to_page(home, folder, seconds)
-            measures += [
-                Measure("token to the page, p50", "at most 30 ms", lags, 0.03),
-                Measure("token to the page, p99", "at most 120 ms", lags, 0.12, share=0.99),
-                Measure("tokens that never were in the page", "none", [lost], 0, ""),
-            ]
+        measures += token_pages.measure(home, folder, seconds)
     return measures

@@ -42,11 +42,14 @@ async def answer_other(connection: Connection, call: Call) -> None:
 async def send_tokens(
     connection: Connection, call: Call, reply: Reply, tokens: Iterable[str], *, pause: float = 0.0, times: int = 1
 ) -> None:
-    """The tokens, one event each."""
+    """The tokens, one event each, `pause` seconds apart."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
     for token in tokens:
         await connection.event(chunk(call, reply, {"content": token}), times=times)
         if pause:
-            await asyncio.sleep(pause)
+            due += pause
+            await asyncio.sleep(max(0.0, due - loop.time()))
 
 
 async def close_answer(connection: Connection, call: Call, reply: Reply, *, times: int = 1) -> None:
