@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -73,6 +74,14 @@ class Ticking(Reply):
 def ticking(count: int) -> ModelServer:
     """A model server whose every answer is so many tokens, 50 a second."""
     return ModelServer(answer=lambda _: Ticking(count=count), tokens_per_second=PER_SECOND)
+
+
+@contextlib.contextmanager
+def long_answers() -> Iterator[None]:
+    """A model server that gives as many tokens as the prompt asks for, at once; the environment names it."""
+    with ModelServer(answer=lambda call: Ticking(count=int(call.prompt.split()[1]))) as server:
+        os.environ.update(server.environment)
+        yield
 
 
 def to_page(stage: Stage, count: int) -> tuple[list[float], int]:

@@ -25,9 +25,11 @@ from .shown import shown_approval, step_details
 
 Tell = Callable[[Telling], None]
 
-# 50 messages a second for each run, and in the long run 250 for all of a kernel's: jupyter_server drops what comes
-# faster than 1,000 a second over three seconds, whoever sent it.
+# 50 changes a second for each run, and in the long run 250 messages for all of a kernel's: jupyter_server drops what
+# comes faster than 1,000 a second over three seconds, whoever sent it.
 FASTEST_SECONDS = 0.02
+# A model writes 50 tokens a second: at the same rate each would wait for the one before, half of that time on average.
+TOKENS_SECONDS = FASTEST_SECONDS / 2
 PACE = Pace(per_second=250, burst=100)
 # A late view is shown the end of a long text: its step's result will be all of it.
 SHOWN_CHARACTERS = 100_000
@@ -193,7 +195,7 @@ class RunTopic:
             return
         if telling := self.feed.tokens(self.texts.tail.news()):
             self.tell(telling)
-            self.due = asyncio.get_running_loop().time() + max(FASTEST_SECONDS, PACE.told())
+            self.due = asyncio.get_running_loop().time() + max(TOKENS_SECONDS, PACE.told())
 
     def take(self, snapshot: Snapshot) -> float:
         """Tells what a snapshot brought; gives the seconds to wait before the next."""
