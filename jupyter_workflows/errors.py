@@ -28,6 +28,7 @@
     ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
     ├── DurableCellError            a durable cell can't begin or be recorded; its values stay in the kernel
     └── PayloadError                a value could not be sent, stored or read back
+        └── EncryptionFailed        ... because a key is missing or wrong, or the value was changed or moved
 
 A message is one sentence: what happened, the value, and what to do about it.
 """
@@ -187,6 +188,13 @@ class ResultNotReady(JupyterWorkflowsError, TimeoutError):
 
 class PayloadError(JupyterWorkflowsError):
     """A value could not be sent, stored or read back."""
+
+
+class EncryptionFailed(PayloadError):
+    """A key is missing or wrong, or an encrypted value was changed or moved.
+
+    A run whose worker lacks the key waits: it goes on when the worker has it.
+    """
 
 
 class ModelCallFailed(JupyterWorkflowsError):

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, Plugin
-from temporalio.service import RPCError
+from temporalio.client import Client, HeaderCodecBehavior, Plugin
+from temporalio.service import GrpcCompression, RPCError
 
 from ..errors import ConnectionFailed
 from ..payloads import data_converter, select_storage
+from ..security.keyrings import encryption
 from .diagnosis import diagnose
 from .settings import LOOPBACK, Settings
 
@@ -29,6 +30,11 @@ _STATUS = re.compile(r'code: (?P<code>\w+), message: "(?P<message>[^"]*)"')
 
 class Places(Protocol):
     """What a connection needs of the package's home."""
+
+    @property
+    def keys(self) -> Path:
+        """Directory of keys."""
+        ...
 
     @property
     def blobs(self) -> Path:
@@ -55,7 +61,8 @@ async def connect(
 
     Args:
         settings: Where to connect to.
-        home: Where large values and rate limits are kept; without one, values stay in history (2 MB at most).
+        home: Where large values, rate limits and keys are kept; without one, values stay in history (2 MB at most),
+            and are encrypted only with the keys in the environment.
         plugins: Temporal plugins instead of the package's own; none for a client that no worker is made of.
         identity: Who history says made a call; `pid@host` by default.
         timeout: How long to try.
@@ -63,13 +70,14 @@ async def connect(
     Raises:
         ConnectionFailed: Nothing answers there, it speaks another protocol, it refuses us, or it has no such
             namespace; names the value, where it was set, and the remedy.
-        PayloadError: The storage setting makes no sense.
+        PayloadError: The storage setting makes no sense, or encryption is on and its keys can't be had.
     """
+    is_near = settings.host in LOOPBACK
     if plugins is None:
         from ..plugin import EnginePlugin
 
-        seen_here = settings.host in LOOPBACK
-        plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if seen_here else OFTEN)]
+        plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if is_near else OFTEN)]
+    codec = encryption(home.keys if home else None, settings.namespace)
     storages = select_storage(home.blobs, server=settings.address) if home else []
     try:
         async with asyncio.timeout(timeout.total_seconds()):
@@ -80,7 +88,10 @@ async def connect(
                 tls=False if settings.tls is None and not settings.api_key else settings.tls,
                 rpc_metadata=dict(settings.headers),
                 identity=identity,
-                data_converter=data_converter(*storages),
+                data_converter=data_converter(*storages, codec=codec),
+                # The SDK's default. Within one machine it would only cost processor time.
+                grpc_compression=GrpcCompression.NONE if is_near else GrpcCompression.GZIP,
+                header_codec_behavior=HeaderCodecBehavior.CODEC if codec else HeaderCodecBehavior.NO_CODEC,
                 plugins=plugins,
             )
             await _see_namespace(client, settings)

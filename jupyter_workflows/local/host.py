@@ -27,6 +27,7 @@ from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
 from ..plugin.begun import begun
 from ..security.identity import TrustedKeys
+from ..security.keyrings import ring_reader
 from ..tokens import exchange
 from ..tokens.broker import Broker
 from ..worker import bundle_worker, load_bundle, task_queue
@@ -37,6 +38,7 @@ from .protocol import MESSAGE_BYTES, Message, encode, peer
 from .specs import HostSpec
 
 CONNECT_SECONDS = 5.0
+PLAIN_LOGS_VARIABLE = "JUPYTER_WORKFLOWS_PLAIN_LOGS"
 STOP_SECONDS = 1.0
 SECOND_LOOKS_SECONDS = (1.0, 4.0)
 """Tasks that were on their way to the dead worker are noticed late."""
@@ -118,7 +120,6 @@ class WorkerHost:
         self._connect(Settings(message["address"], message["namespace"]), Home(*map(Path, message["home"])))
 
     async def _on_adopt(self, message: Message) -> None:
-        _redirect_output(Path(message["log"]))
         home = Home(*map(Path, message["home"]))
         self._trusted = TrustedKeys(home.keys)
         self._predecessors = Predecessors(message["identity"], frozenset(message["dead"]))
@@ -129,6 +130,7 @@ class WorkerHost:
         self._key = spec.key
         self._is_embedded = spec.settings() is None
         apply(spec)
+        _redirect_output(Path(message["log"]) if log_is_allowed(home) else Path(os.devnull))
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         await self._serve_tokens(home)
         bundles = [Path(bundle) for bundle in message["bundles"]]
@@ -364,6 +366,11 @@ def _make_private_caches(bundle: Path) -> None:
     for directory in (bundle, *(path for path in bundle.rglob("*") if path.is_dir() and path.name != "__pycache__")):
         with suppress(OSError):
             (directory / "__pycache__").mkdir(mode=0o700, exist_ok=True)
+
+
+def log_is_allowed(home: Home) -> bool:
+    """Whether what steps print may go to the disk: not where values are encrypted, unless the user wants it."""
+    return os.environ.get(PLAIN_LOGS_VARIABLE) == "1" or ring_reader(home.keys, "") is None
 
 
 def _redirect_output(log: Path) -> None:

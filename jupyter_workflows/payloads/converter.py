@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, ExternalStorage, PayloadCodec, StorageDriver, StorageDriverSelectContext
 
-from .failures import FailureTexts
+from .failures import EncryptableFailureTexts, FailureTexts
 from .refusal import refuse
 from .values import ValueConverter
 
@@ -37,7 +37,7 @@ def data_converter(*storages: StorageDriver, codec: PayloadCodec | None = None) 
         )
     return _Converter(
         payload_converter_class=ValueConverter,
-        failure_converter_class=FailureTexts,
+        failure_converter_class=EncryptableFailureTexts if codec else FailureTexts,
         payload_codec=codec,
         external_storage=external,
     )

@@ -16,6 +16,8 @@ from .types import short
 MESSAGE_CHARACTERS = 16_000
 TRACE_CHARACTERS = 16_000
 CAUSES = 20
+# What the SDK and the server put in the place of a message that is a payload.
+ENCODED = "Encoded failure"
 
 
 class FailureTexts(DefaultFailureConverter):
@@ -30,6 +32,21 @@ class FailureTexts(DefaultFailureConverter):
             failure.Clear()
             super().to_failure(_described(exception, problem), payload_converter, failure)
         _shorten(failure)
+
+
+class EncryptableFailureTexts(FailureTexts):
+    """The same, with messages and stack traces as payloads, which a codec encrypts; those of all causes too."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """Writes the exception, its causes included, into `failure`."""
+        super().to_failure(exception, payload_converter, failure)
+        each: Failure | None = failure
+        while each is not None:
+            if each.message != ENCODED:
+                texts = {"message": each.message, "stack_trace": each.stack_trace}
+                each.encoded_attributes.CopyFrom(payload_converter.to_payloads([texts])[0])
+                each.message, each.stack_trace = ENCODED, ""
+            each = each.cause if each.HasField("cause") else None
 
 
 def _unreadable_arguments(exception: BaseException) -> BaseException | None:

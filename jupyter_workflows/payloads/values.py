@@ -259,8 +259,8 @@ def _unknown_encoding(encoding: bytes) -> PayloadError:
         return refuse("a stored value does not say how it is encoded. Another program wrote it, or it is damaged")
     if b"encrypted" in encoding:
         return refuse(
-            f"a stored value is encrypted ({_shown(encoding)}), and no codec is configured here. "
-            "Configure the codec and key that the run was started with"
+            f"a value is encrypted ({_shown(encoding)}), and encryption is off here: turn it on with the keys that the "
+            "run was started with"
         )
     return refuse(
         f"a stored value has the unknown encoding {_shown(encoding)}. "

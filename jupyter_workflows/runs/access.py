@@ -84,9 +84,9 @@ class RunAccess:
         if home is None:
             return cls(client, ui_address=ui_address)
         bundles = home.bundles
-        return cls(
-            client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), home.cache, home.tokens
-        )
+        # What was decrypted is not written to the disk.
+        cache = None if client.data_converter.payload_codec else home.cache
+        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), cache, home.tokens)
 
     @property
     def address(self) -> str:
