@@ -337,3 +337,24 @@ def test_runtime_goes_down_and_up(run: Any, own_home: Home, monkeypatch: pytest.
     assert run("down")[1].startswith("the embedded runtime has ended")
     assert run("down")[1].startswith("the embedded runtime was not up")
     assert local_runtime.status(own_home).state == "stopped"
+
+
+def test_encryption_is_turned_on_rotated_and_told(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Home
+):
+    assert run("encryption")[1].startswith("values are not encrypted")
+    code, _, problem = run("encryption", "on")
+    assert (code, "`jupyter workflows down`, turn it on" in problem) == (2, True)
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "quiet"))
+    session.use(None)
+    first = json.loads(run("encryption", "on", "--json")[1])
+    second = json.loads(run("encryption", "rotate", "--json")[1])
+    assert (first["on"], second["keys"]) == (True, [*first["keys"], second["current"]])
+    monkeypatch.setenv("JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY", "c2hvcnQ=")
+    assert "has 5 bytes, and AES-256 takes 32" in run("encryption", "rewrap")[2]
+    monkeypatch.setenv("JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    assert "set JUPYTER_WORKFLOWS_WRAPPING_KEY to the new key" in run("encryption", "rewrap")[1]
+    assert "are wrapped: set JUPYTER_WORKFLOWS_WRAPPING_KEY" in run("encryption")[2]
+    monkeypatch.setenv("JUPYTER_WORKFLOWS_WRAPPING_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    assert run("encryption")[1].startswith("✓ values are encrypted")
+    assert not (home.keys / "encryption.json").exists()

@@ -16,6 +16,7 @@ FUNCTIONS = {
     "up": ("runtime_commands", "up"),
     "down": ("runtime_commands", "down"),
     "status": ("runtime_commands", "status"),
+    "encryption": ("encryption_commands", "encryption"),
     "start": ("workflow_commands", "start"),
     "runs": ("run_commands", "list_runs"),
     "dashboard": ("dashboard_commands", "dashboard"),

@@ -88,6 +88,26 @@ SUBCOMMANDS = (
         examples=["status", "status --json"],
     ),
     Subcommand(
+        "encryption",
+        "whether values are encrypted, and with which keys",
+        "Says whether the values of runs are encrypted before they leave a kernel or worker. `on` makes a key and "
+        "turns it on for everything in this home; `rotate` makes a new key the current one, and what older keys "
+        "encrypted still opens; `rewrap` wraps the keys in the file with JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY instead "
+        "of JUPYTER_WORKFLOWS_WRAPPING_KEY. Keys are never shown.",
+        [
+            option(
+                "action", metavar="ACTION", nargs="?", choices=["on", "rotate", "rewrap"], help="on, rotate or rewrap"
+            ),
+            option(
+                "--source",
+                metavar="SOURCE",
+                default="file",
+                help="where the keys are to be: file, keyring (the system's), or MODULE:FUNCTION; default: file",
+            ),
+        ],
+        ["encryption", "encryption on", "encryption on --source keyring", "encryption rotate"],
+    ),
+    Subcommand(
         "start",
         "start a run of a workflow",
         "Starts a run: in a notebook of the workflow as its cells were last run, in a terminal of the newest bundle "

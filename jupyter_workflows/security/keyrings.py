@@ -200,7 +200,7 @@ def turn_on(keys: Path, namespace: str, source: str = "file") -> KeyRing:
         return ring_of_home(keys, namespace)
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     if source == "file":
-        write_ring(path, with_new_key(None))
+        write_ring(path, with_new_key(None), wrapping_key())
     else:
         if source == "keyring":
             store_in_keyring(namespace, with_new_key(None))
@@ -222,7 +222,7 @@ def rotate(keys: Path, namespace: str) -> KeyRing:
     ring = with_new_key(ring_of_home(keys, namespace))
     match content.get("source"):
         case "file":
-            write_ring(keys / FILE, ring)
+            write_ring(keys / FILE, ring, wrapping_key())
         case "keyring":
             store_in_keyring(namespace, ring)
         case source:
@@ -247,7 +247,7 @@ def rewrap(keys: Path, old: bytes | None, new: bytes | None) -> KeyRing:
             f"the keys come from {content.get('source')}: only those in {keys / FILE} are wrapped here"
         )
     ring = unwrapped(content, keys / FILE, old)
-    write_ring(keys / FILE, ring, wrapping=new)
+    write_ring(keys / FILE, ring, new)
     return ring
 
 
@@ -257,7 +257,7 @@ def with_new_key(ring: KeyRing | None) -> KeyRing:
     return KeyRing(name, {**(ring.keys if ring else {}), name: secrets.token_bytes(KEY_BYTES)})
 
 
-def write_ring(path: Path, ring: KeyRing, *, wrapping: bytes | None = None) -> None:
+def write_ring(path: Path, ring: KeyRing, wrapping: bytes | None) -> None:
     """Writes a ring into a home's file.
 
     Raises:
@@ -265,7 +265,6 @@ def write_ring(path: Path, ring: KeyRing, *, wrapping: bytes | None = None) -> N
     """
     from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
-    wrapping = wrapping or wrapping_key()
     texts = {
         name: base64.b64encode(aes_key_wrap(wrapping, key) if wrapping else key).decode()
         for name, key in ring.keys.items()
