@@ -35,6 +35,7 @@ from .authoring import (
 )
 
 if TYPE_CHECKING:
+    from .export.exporting import export
     from .runs.handle import Run
     from .session import connect, dashboard, get_run, inbox, replay, runs
 
@@ -45,6 +46,7 @@ _LATE = {
     "Run": "runs.handle",
     "connect": "session",
     "dashboard": "session",
+    "export": "export.exporting",
     "get_run": "session",
     "inbox": "session",
     "replay": "session",
@@ -72,6 +74,7 @@ __all__ = [
     "connect",
     "continue_as_new",
     "dashboard",
+    "export",
     "get_run",
     "heartbeat",
     "history_is_long",
@@ -90,10 +93,10 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """Keeps `runs` and `replay` the public functions: importing a subpackage would put it under its name."""
+    """Keeps `runs`, `replay` and `export` the public functions: importing a subpackage would put it under its name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in ("runs", "replay") and isinstance(value, ModuleType)):
+        if not (name in ("runs", "replay", "export") and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -36,22 +36,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `jupyter workflows`; by default those of this process.
     """
     complete_for_shell()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    return attempt(carry_out, list(sys.argv[1:] if arguments is None else arguments))
+
+
+def attempt(carry_out: Callable[[list[str]], int], words: list[str], *, program: str = PROGRAM) -> int:
+    """Carries out one command line, says on standard error what went wrong, and returns the exit code.
+
+    Args:
+        carry_out: Does what the words say.
+        words: The words after the program's name.
+        program: Its name, for messages.
+    """
     try:
         return carry_out(words)
     except HelpShown as shown:
         return answer(shown.text)
     except JupyterWorkflowsError as error:
-        return complain(error, MISUSED if isinstance(error, CommandError) else FAILED, words)
+        return complain(error, MISUSED if isinstance(error, CommandError) else FAILED, words, program)
     except KeyboardInterrupt:
-        return complain(CommandError("interrupted; runs go on without this terminal"), INTERRUPTED, words)
+        return complain(CommandError("interrupted; runs go on without this terminal"), INTERRUPTED, words, program)
     except BrokenPipeError:
         return hang_up()
     except Exception as error:
         if "--debug" in words:
             raise
         problem = f"an error of jupyter-workflows itself: {type(error).__name__}: {error}; --debug shows where"
-        return complain(JupyterWorkflowsError(problem), FAILED, words)
+        return complain(JupyterWorkflowsError(problem), FAILED, words, program)
 
 
 def terminal() -> NoReturn:
@@ -60,7 +70,11 @@ def terminal() -> NoReturn:
     The interpreter isn't finalised: a thread of the Temporal SDK that brings an answer just then would abort it
     (`PyGILState_Release: thread state must be current`).
     """
-    code = main()
+    end(main())
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process without finalising the interpreter."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -131,9 +145,9 @@ def answer(text: str) -> int:
     return DONE
 
 
-def complain(error: JupyterWorkflowsError, code: int, words: Sequence[str]) -> int:
+def complain(error: JupyterWorkflowsError, code: int, words: Sequence[str], program: str) -> int:
     """Says on standard error what went wrong; as JSON where JSON was asked for."""
-    text = json.dumps({"error": described(error)}) if "--json" in words else f"{PROGRAM}: {error}"
+    text = json.dumps({"error": described(error)}) if "--json" in words else f"{program}: {error}"
     try:
         sys.stderr.write(f"{text}\n")
     except UnicodeEncodeError:

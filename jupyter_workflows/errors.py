@@ -19,6 +19,7 @@
     │   └── StepRefused             ... because a person did not let a step run that can't be undone
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
+    ├── ExportFailed                a workflow could not be written as a package
     ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
     ├── ResultNotReady              a wait for a run was over before the run was
     ├── ModelCallFailed             a model could not be asked, or its answer was none
@@ -176,6 +177,10 @@ class ApprovalRefused(JupyterWorkflowsError):
 
 class ApprovalTimedOut(JupyterWorkflowsError):
     """Nobody decided in time, and the approval was asked for with `on_timeout="raise"`."""
+
+
+class ExportFailed(JupyterWorkflowsError):
+    """A workflow could not be written as a package; nothing of what was there is lost."""
 
 
 class ReplayFailed(JupyterWorkflowsError):

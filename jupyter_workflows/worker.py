@@ -22,7 +22,7 @@ from .schema import CellLocation, Manifest
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-    from temporalio.worker import Worker
+    from temporalio.worker import Worker, WorkerDeploymentConfig
 
     from .security.identity import TrustedKeys
 
@@ -43,12 +43,14 @@ def task_queue(digest: str, host: str) -> str:
     return f"jw-{digest[:16]}-{host}" if host else f"jw-{digest[:16]}"
 
 
-def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
+def load_bundle(path: Path, trusted: TrustedKeys | None = None, *, package: str = "") -> LoadedBundle:
     """Imports a bundle; its lines can be told from then on.
 
     Args:
-        path: The bundle's directory; the one above it is put on `sys.path`.
+        path: The bundle's directory.
         trusted: Whose decisions its runs take; nobody's where it is not to be served.
+        package: The name it is imported by where it is part of an installed package; otherwise its own, and the
+            directory above it is put on `sys.path`.
 
     Raises:
         WorkerUnavailable: The bundle is not whole, or an import in it fails; names the cell and line.
@@ -58,9 +60,9 @@ def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
     except (OSError, ValueError) as error:
         raise WorkerUnavailable(f"{path} is no whole bundle: {error}: run the %%workflow cell again") from None
     parent = str(path.parent)
-    if parent not in sys.path:
+    if not package and parent not in sys.path:
         sys.path.append(parent)
-    bundle = LoadedBundle(path, manifest, trusted)
+    bundle = LoadedBundle(path, manifest, trusted, package)
     for name in MODULES:
         source = path / f"{name}.py"
         if source.exists():
@@ -69,7 +71,7 @@ def load_bundle(path: Path, trusted: TrustedKeys | None = None) -> LoadedBundle:
     importlib.invalidate_caches()
     for name in MODULES:
         if name in bundle.source_lines:
-            collect(bundle, import_module(bundle, f"{manifest.package}.{name}"))
+            collect(bundle, import_module(bundle, f"{bundle.package}.{name}"))
     check_whole(bundle)
     return bundle
 
@@ -133,7 +135,14 @@ def location_of(bundle: LoadedBundle, module: str, name: str) -> CellLocation | 
     return None
 
 
-def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", identity: str | None = None) -> Worker:
+def bundle_worker(
+    client: Client,
+    bundle: LoadedBundle,
+    *,
+    queue: str = "",
+    identity: str | None = None,
+    deployment: WorkerDeploymentConfig | None = None,
+) -> Worker:
     """The worker of a loaded bundle, not yet running.
 
     Args:
@@ -141,6 +150,7 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
         bundle: The bundle.
         queue: The task queue it polls; by default the one that is anybody's.
         identity: Who Temporal's history says ran a step.
+        deployment: Which version of which deployment it is, where several versions share a task queue.
     """
     from temporalio.worker import Worker
 
@@ -165,5 +175,6 @@ def bundle_worker(client: Client, bundle: LoadedBundle, *, queue: str = "", iden
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
         # Temporal's default hashes the code of every loaded module: 0.2 s, and seconds where pandas is loaded.
-        build_id=bundle.manifest.digest[:16],
+        build_id=None if deployment else bundle.manifest.digest[:16],
+        deployment_config=deployment,
     )

@@ -32,11 +32,13 @@ RANKS = {
     "durable": 8,
     "widgets": 8,
     "session": 8,
-    "commands": 9,
-    "magics": 10,
-    "cli": 10,
-    "server": 10,
-    "__init__": 11,
+    "export": 9,
+    "commands": 10,
+    "magics": 11,
+    "cli": 11,
+    "server": 11,
+    "deployment": 12,
+    "__init__": 13,
 }
 
 DEPLOYED = (
@@ -52,6 +54,7 @@ DEPLOYED = (
     ".ai",
     ".worker",
     ".runs.client",
+    ".deployment",
 )
 
 NOTEBOOK_SIDE = (

@@ -19,13 +19,15 @@ TRACEBACK_FRAMES = 20
 class LoadedBundle:
     """A bundle imported in this process.
 
-    `trusted` says whose decisions its runs take. `source_lines` and `segments` are read when the bundle is loaded:
-    workflow code runs where no file may be opened.
+    `trusted` says whose decisions its runs take. `package` is the name it is imported by: its own, or that of the
+    package it was installed in. `source_lines` and `segments` are read when the bundle is loaded: workflow code runs
+    where no file may be opened.
     """
 
     path: Path
     manifest: Manifest
     trusted: TrustedKeys | None = None
+    package: str = ""
     workflows: dict[str, Workflow[Any, Any]] = field(default_factory=dict[str, Workflow[Any, Any]])
     activities: dict[str, Activity[Any, Any]] = field(default_factory=dict[str, Activity[Any, Any]])
     exceptions: dict[str, type[Exception]] = field(default_factory=dict[str, type[Exception]])
@@ -33,6 +35,7 @@ class LoadedBundle:
     workflow_classes: list[type] = field(default_factory=list[type])
 
     def __post_init__(self) -> None:
+        self.package = self.package or self.manifest.package
         self.segments: dict[str, list[Segment]] = {}
         for segment in sorted(self.manifest.segments, key=lambda segment: segment.start_line):
             self.segments.setdefault(segment.module, []).append(segment)
@@ -61,6 +64,16 @@ _by_directory: dict[str, LoadedBundle] = {}
 def register(bundle: LoadedBundle) -> None:
     """Makes the cells behind a bundle's lines known."""
     _by_directory[str(bundle.path)] = bundle
+
+
+def imported_afresh() -> set[str]:
+    """The modules of all loaded bundles that each run has for itself: `workflows`, and the packages it is in."""
+    found: set[str] = set()
+    for bundle in _by_directory.values():
+        parts = bundle.package.split(".")
+        found.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
+        found.add(f"{bundle.package}.workflows")
+    return found
 
 
 def serve(task_queue: str, bundle: LoadedBundle) -> None:

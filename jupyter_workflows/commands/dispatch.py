@@ -32,6 +32,7 @@ FUNCTIONS = {
     "history": ("replay_commands", "history"),
     "bundle": ("workflow_commands", "bundle"),
     "lint": ("workflow_commands", "lint"),
+    "export": ("export_commands", "export_package"),
     "worker": ("workflow_commands", "worker"),
 }
 

@@ -140,24 +140,28 @@ def global_options(*, own_default: bool) -> argparse.ArgumentParser:
     return options
 
 
-def build_parser(program: str) -> Parser:
+def build_parser(
+    program: str, commands: Sequence[Subcommand] = SUBCOMMANDS, *, description: str = DESCRIPTION
+) -> Parser:
     """The parser.
 
     Args:
         program: What stands before the subcommand: `jupyter workflows` or `%workflow`.
+        commands: The subcommands it has.
+        description: What the program is for.
     """
     from .. import __version__
 
     parser = Parser(
         prog=program,
-        description=DESCRIPTION,
+        description=description,
         epilog=EPILOG.format(program=program),
         parents=[global_options(own_default=True)],
         formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"jupyter-workflows {__version__}")
     groups = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", title="subcommands", parser_class=Parser)
-    for command in SUBCOMMANDS:
+    for command in commands:
         add_subcommand(groups, program, command)
     return parser
 
@@ -178,14 +182,20 @@ def add_subcommand(groups: Any, program: str, command: Subcommand) -> None:
         action.candidates = argument.candidates
 
 
-def parse(program: str, arguments: Sequence[str]) -> argparse.Namespace:
+def parse(
+    program: str,
+    arguments: Sequence[str],
+    commands: Sequence[Subcommand] = SUBCOMMANDS,
+    *,
+    description: str = DESCRIPTION,
+) -> argparse.Namespace:
     """The parsed arguments.
 
     Raises:
         CommandError: They don't fit.
         HelpShown: Help or the version was asked for, or there is no subcommand.
     """
-    parser = build_parser(program)
+    parser = build_parser(program, commands, description=description)
     parsed = parser.parse_args(list(arguments))
     if not parsed.subcommand:
         parser.print_help()

@@ -301,6 +301,26 @@ SUBCOMMANDS = (
         ["lint review"],
     ),
     Subcommand(
+        "export",
+        "write workflows as a package",
+        "Writes workflows as a package that others install, run and test: the code as it ran here, byte for byte, with "
+        "a worker, a command line, tests from recorded runs, a Dockerfile and a Helm chart. Exporting again renews the "
+        "package in place and keeps what was changed by hand; exit status 1 where both were.",
+        [
+            option("names", metavar="NAME", nargs="+", help="the workflow's name, or several", candidates="workflows"),
+            option("path", metavar="PATH", help="the package's directory", candidates="paths"),
+            option("--package", metavar="PACKAGE", help="the package's name; default: made from the workflow's"),
+            option(
+                "--runs",
+                metavar="N",
+                type=int,
+                default=3,
+                help="at most so many recorded runs of each workflow go with it, with what they were given; default: 3",
+            ),
+        ],
+        ["export review contract-review/", "export review audit reviews/ --package contract-reviews"],
+    ),
+    Subcommand(
         "worker",
         "serve a bundle until interrupted",
         "Serves the runs of one bundle on the configured Temporal server, in this process. The embedded runtime has "

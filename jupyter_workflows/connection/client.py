@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, HeaderCodecBehavior, Plugin
@@ -18,6 +18,9 @@ from ..payloads import data_converter, select_storage
 from ..security.keyrings import encryption
 from .diagnosis import diagnose
 from .settings import LOOPBACK, Settings
+
+if TYPE_CHECKING:
+    from temporalio.runtime import Runtime
 
 # How old the text of a step may be in its heartbeat: where the server is on this machine, viewers are told by the
 # worker itself; elsewhere the heartbeat is all they have.
@@ -53,6 +56,7 @@ async def connect(
     home: Places | None = None,
     plugins: Sequence[Plugin] | None = None,
     identity: str | None = None,
+    runtime: Runtime | None = None,
     timeout: timedelta = CONNECT_TIMEOUT,
 ) -> Client:
     """A connected client, with our data converter and plugin, whose namespace was seen to exist.
@@ -65,6 +69,7 @@ async def connect(
             and are encrypted only with the keys in the environment.
         plugins: Temporal plugins instead of the package's own; none for a client that no worker is made of.
         identity: Who history says made a call; `pid@host` by default.
+        runtime: The SDK's native runtime, where it is to tell metrics; the process's own by default.
         timeout: How long to try.
 
     Raises:
@@ -93,6 +98,7 @@ async def connect(
                 grpc_compression=GrpcCompression.NONE if is_near else GrpcCompression.GZIP,
                 header_codec_behavior=HeaderCodecBehavior.CODEC if codec else HeaderCodecBehavior.NO_CODEC,
                 plugins=plugins,
+                runtime=runtime,
             )
             await _see_namespace(client, settings)
             return client

@@ -81,13 +81,23 @@ def read_bundle(path: Path) -> BundleFiles:
         ValueError: The content is not what the manifest says.
     """
     manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
-    files = [file for file in path.rglob("*") if file.is_file() and file.suffix in (".py", ".pickle")]
-    digest = content_digest({file.relative_to(path).as_posix(): file.read_bytes() for file in files})
+    digest = digest_of(path)
     if digest != manifest.digest:
         raise ValueError(
             f"bundle {path.name} was changed after it was written: its digest is now {digest[:NAME_DIGITS]}"
         )
     return BundleFiles(digest, path, manifest.package, manifest, is_new=False)
+
+
+def content_files(path: Path) -> dict[str, Path]:
+    """The files of a bundle that its digest covers, by their names in it."""
+    files = [file for file in path.rglob("*") if file.is_file() and file.suffix in (".py", ".pickle")]
+    return {file.relative_to(path).as_posix(): file for file in files}
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a bundle's files as they are."""
+    return content_digest({name: file.read_bytes() for name, file in content_files(path).items()})
 
 
 def content_digest(content: Mapping[str, bytes]) -> str:

@@ -25,9 +25,13 @@ class EnginePlugin(SimplePlugin):
         limits: Directory where the workers of this machine keep their rate limits; without one, a rate limit
             holds within one worker process.
         checkpoint: How often what a step writes goes with its heartbeat, for viewers elsewhere.
+        grace: How long a worker that is told to end lets its steps run on.
     """
 
-    def __init__(self, limits: Path | None = None, *, checkpoint: timedelta = CHECKPOINT) -> None:
+    def __init__(
+        self, limits: Path | None = None, *, checkpoint: timedelta = CHECKPOINT, grace: timedelta = SHUTDOWN_GRACE
+    ) -> None:
+        self.grace = grace
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "jupyter-workflows",
             interceptors=[ActivityInterceptor(limits, checkpoint)],
@@ -40,7 +44,7 @@ class EnginePlugin(SimplePlugin):
         config["sticky_queue_schedule_to_start_timeout"] = STICKY_TIMEOUT
         config["max_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE
         config["default_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE
-        config["graceful_shutdown_timeout"] = SHUTDOWN_GRACE
+        config["graceful_shutdown_timeout"] = self.grace
         config["workflow_runner"] = sandbox()
         return config
 

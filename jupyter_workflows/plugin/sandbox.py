@@ -9,6 +9,8 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.worker.workflow_sandbox._runner import _Instance  # pyright: ignore[reportPrivateUsage]
 
+from ..authoring.bundles import imported_afresh
+
 IN_SANDBOX = "__temporal_in_sandbox"
 
 
@@ -49,7 +51,8 @@ def sandbox() -> Sandbox:
     A bundle's `workflows.py` is imported afresh for each run, so that runs share no state; its models and
     activities, and every library, are the process's own.
     """
-    names = [name for name in list(sys.modules) if not is_workflow_code(name)]
+    afresh = imported_afresh()
+    names = [name for name in list(sys.modules) if name not in afresh and not is_workflow_code(name)]
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*names))
 
 

@@ -60,6 +60,13 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
+def public_key(private: bytes) -> bytes:
+    """The raw public half of a private key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
 def signed_bytes(act: Signed) -> bytes:
     """What a signature covers: every field but the signature itself."""
     fields = act.model_dump(mode="json", exclude={"signature"})
@@ -105,9 +112,7 @@ def create_key(keys: Path, path: Path) -> None:
 
 def trust(keys: Path, private: bytes) -> None:
     """Puts the public half of a private key among those that workers of this home trust."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    public = public_key(private)
     path = keys / TRUSTED / f"{key_id(public)}.pub"
     if path.exists():
         return
@@ -133,11 +138,16 @@ class TrustedKeys:
 
     Args:
         keys: The home's directory of keys.
+        only: A directory of public keys that alone count, `<key id>.pub` each; no key of one's own is made then.
     """
 
-    def __init__(self, keys: Path) -> None:
+    def __init__(self, keys: Path, *, only: Path | None = None) -> None:
         self.keys = keys
+        self.only = only
         self._public: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._public)
 
     def load(self) -> None:
         """Reads the keys as they are now; called outside workflow code.
@@ -145,9 +155,10 @@ class TrustedKeys:
         Raises:
             ApprovalRefused: The user's own key can't be read or made.
         """
-        ensure_key(self.keys)
+        if self.only is None:
+            ensure_key(self.keys)
         found: dict[str, bytes] = {}
-        for path in sorted((self.keys / TRUSTED).glob("*.pub")):
+        for path in sorted((self.only or self.keys / TRUSTED).glob("*.pub")):
             try:
                 public = base64.b64decode(path.read_bytes(), validate=True)
             except (OSError, ValueError):

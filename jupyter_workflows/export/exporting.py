@@ -1,0 +1,147 @@
+"""`export`: from workflows of a notebook, or of a bundle on disk, to a package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..authoring import Workflow
+from ..connection import loop_thread
+from ..errors import ExportFailed, JupyterWorkflowsError
+from ..notebook.bundle import BundleFiles, read_bundle, write_bundle
+from ..notebook.catalog import live_workflows, newest
+from ..notebook.closure import resolve
+from ..runs import client as run_client
+from ..runs.handle import Run
+from ..session import Session, current
+from .names import distribution_name, slug
+from .project import Project
+from .recording import Recorded, record
+from .requirements import constraints, normal
+from .writing import Changes, write_package
+
+RUNS = 3
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A package that was written.
+
+    Attributes:
+        path: Its directory.
+        name: The name of its distribution.
+        build: Its version of the deployment: the first 16 digits of the bundle's digest.
+        changes: What was done to its files.
+        runs: The recorded runs that go with it, by file name.
+        left_out: Run to why it does not.
+        notes: What whoever exports should know.
+    """
+
+    path: Path
+    name: str
+    build: str
+    changes: Changes
+    runs: list[str] = field(default_factory=list[str])
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left for a person to settle."""
+        return not self.changes.conflicts
+
+
+def export(
+    workflow: str | Workflow[Any, Any] | Sequence[str | Workflow[Any, Any]],
+    path: str | os.PathLike[str],
+    *,
+    package: str | None = None,
+    runs: int = RUNS,
+) -> Exported:
+    """Writes workflows as a package that others install, run and test; the code is what ran here, byte for byte.
+
+    Exporting again renews the package in place: files that were changed by hand are kept, and what could not be
+    renewed is told.
+
+    Args:
+        workflow: A workflow or its name, or several: in a notebook as its cells were last executed, in a terminal the
+            newest bundle that holds it.
+        path: The package's directory: new, empty, or exported to before.
+        package: Its name, such as `contract-review`; by default made from the workflow's.
+        runs: At most so many recorded runs of each workflow go with it, as tests; they hold what the runs were given.
+
+    Raises:
+        ExportFailed: A name or path can't be used; nothing was written.
+        ClosureError: A workflow can't run outside the notebook; names every reason.
+        CommandError: There is no such workflow.
+    """
+    session = current()
+    wanted = [workflow] if isinstance(workflow, str | Workflow) else list(workflow)
+    if not wanted:
+        raise ExportFailed("there is nothing to export: name a workflow")
+    if not 0 <= runs <= 100:
+        raise ExportFailed(f"runs={runs} makes no sense: give a number from 0 to 100")
+    bundle, digests = bundle_of(session, wanted)
+    needed = frozenset(normal(name) for name in constraints(bundle.manifest.distributions))
+    first = bundle.manifest.workflows[0]
+    name = distribution_name(package or slug(first.function), needed)
+    notes: list[str] = []
+    recorded = recorded_runs(session, bundle, digests, runs, notes)
+    project = Project(name, bundle, recorded.files)
+    root = Path(path).expanduser().absolute()
+    facts = {"build": project.build, "digest": bundle.digest}
+    changes = write_package(root, name, project.files(), facts)
+    return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes)
+
+
+def bundle_of(session: Session, wanted: Sequence[str | Workflow[Any, Any]]) -> tuple[BundleFiles, set[str]]:
+    """The bundle of some workflows, and the digests of the bundles that their runs may have run on.
+
+    Raises:
+        ExportFailed: Several workflows are wanted where there is no notebook.
+    """
+    live = live_workflows(session.namespace)
+    found = [item if isinstance(item, Workflow) else live.get(item) for item in wanted]
+    workflows = [item for item in found if item is not None]
+    if len(workflows) == len(found):
+        single = [session.bundle(item) for item in workflows]
+        if len(single) == 1:
+            return single[0], {single[0].digest}
+        functions = [item.fn.__qualname__ for item in workflows]
+        captured = [name for item in workflows for name in item.start_options.capture]
+        closure = resolve(
+            functions, session.cells, session.namespace, directory=session.directory, capture=tuple(captured)
+        )
+        together = write_bundle(closure, session.home.bundles)
+        return together, {together.digest, *(bundle.digest for bundle in single)}
+    if len(wanted) > 1:
+        missing = next(item for item, known in zip(wanted, found, strict=True) if known is None)
+        raise ExportFailed(f"the notebook has no workflow {missing!r}: several are exported from a notebook only")
+    bundle = newest(session.home.bundles, str(wanted[0]))
+    files = read_bundle(bundle.path)
+    return files, {files.digest}
+
+
+def recorded_runs(session: Session, bundle: BundleFiles, digests: set[str], limit: int, notes: list[str]) -> Recorded:
+    """The newest runs on this code that have ended, as histories; none where the server can't be reached."""
+    if not limit:
+        return Recorded()
+    chosen: list[Run[Any]] = []
+    try:
+        for workflow in bundle.manifest.workflows:
+            listed = run_client.list_runs(session.client(), workflow=workflow.name, limit=200, home=session.home)
+            ended = [
+                run
+                for run, record in zip(listed, listed.records, strict=True)
+                if record.status in ("completed", "failed") and (record.bundle or "") in {one[:16] for one in digests}
+            ]
+            chosen += ended[:limit]
+    except JupyterWorkflowsError as error:
+        notes.append(f"no run was recorded: {error}")
+        return Recorded()
+    if not chosen:
+        notes.append("no run of this code has ended: there is nothing to replay yet")
+    return loop_thread().run(record(chosen, bundle.path))

@@ -1,0 +1,179 @@
+"""Tour 1, run on the embedded runtime, exported, and installed in an environment without Jupyter."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import venv
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import pytest_asyncio
+
+from jupyter_workflows import session as sessions
+from jupyter_workflows.export.exporting import Exported, export
+from jupyter_workflows.local.paths import Home
+from jupyter_workflows.local.runtime import Runtime
+from jupyter_workflows.session import Session
+
+from ..conftest import eventually
+from ..dev_server import QUICK_DISPATCH, dev_server
+from ..notebook.conftest import Notebook
+
+TOUR = Path(__file__).parents[2] / "notebooks" / "01_review_licences.ipynb"
+# Enough packages, by name, for one that is asked about: certifi.
+PACKAGES = 20
+
+
+@dataclass
+class Installed:
+    """An exported package in an environment of its own."""
+
+    exported: Exported
+    environment: Path
+
+    def python(self, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        return self.program("python", *arguments, **settings)
+
+    def program(self, name: str, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.environment / "bin" / name, *arguments],
+            cwd=self.exported.path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **settings,
+        )
+
+
+def tour_notebook(folder: Path) -> Notebook:
+    """The cells of the tour up to its workflow, executed."""
+    notebook = Notebook(folder)
+    for cell in nbformat.read(TOUR, as_version=4).cells:
+        if cell.cell_type == "code" and cell.id != "load":
+            notebook.run(cell.source, id=cell.id)
+        if cell.id == "workflow":
+            break
+    return notebook
+
+
+@contextlib.contextmanager
+def session_of(notebook: Notebook, home: Home) -> Iterator[Session]:
+    """The session of a kernel that has executed a notebook's cells."""
+    session = Session(home=home, namespace=notebook.namespace, directory=notebook.directory, cells=notebook.cells)
+    sessions.use(session)
+    try:
+        yield session
+    finally:
+        sessions.use(None)
+
+
+def by_house_policy(approval: Any) -> dict[str, Any]:
+    return {**approval.editable, "decision": "allow with duties", "note": "as agreed"}
+
+
+@pytest.fixture(scope="module")
+def tour(home: Home, runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """The tour after one run of it, in which each question was answered."""
+    folder = tmp_path_factory.mktemp("tour")
+    notebook = tour_notebook(folder)
+    with session_of(notebook, home):
+        run = notebook.namespace["review_licences"].start(str(folder / "register.sqlite"), limit=PACKAGES)
+        run.wait_for("approval", timeout=60)
+        for approval in run.pending_approvals():
+            run.approve(approval, value=by_house_policy(approval), comment="fine")
+        notebook.namespace["result"] = run.result(timeout=60)
+        yield notebook
+
+
+@pytest.fixture(scope="module")
+def package(tour: Notebook, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The tour as a package."""
+    return export("review_licences", tmp_path_factory.mktemp("exported") / "licence-review", package="licence-review")
+
+
+@pytest.fixture(scope="module")
+def installed(package: Exported, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The package, installed by its own instructions."""
+    environment = tmp_path_factory.mktemp("clean") / "environment"
+    venv.create(environment, with_pip=False)
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "install", "--quiet"]
+    options = ["--find-links", "wheels", "--constraint", "constraints.txt", ".[test]"]
+    done = subprocess.run(
+        [*pip, *options], cwd=package.path, capture_output=True, text=True, timeout=300, check=False, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(package.path / "build", ignore_errors=True)
+    return Installed(package, environment)
+
+
+@dataclass
+class Serving:
+    """The worker of an installed package on a Temporal server of its own."""
+
+    installed: Installed
+    folder: Path
+    environment: dict[str, str]
+    worker: subprocess.Popen[str]
+
+    def command(self, *words: str, code: int = 0) -> Any:
+        """What a command of the package tells, as data."""
+        done = self.installed.program("licence-review", *words, "--json", env=self.environment)
+        assert done.returncode == code, done.stdout + done.stderr + self.log
+        return json.loads(done.stdout or done.stderr)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "worker.log").read_text()
+
+    def until(self, read: Any, seconds: float = 60.0) -> Any:
+        """What `read` gives once it gives something true."""
+        found: list[Any] = []
+        assert eventually(lambda: found.append(read()) or found[-1], seconds), self.log
+        return found[-1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_worker(installed: Installed, folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    command = [installed.environment / "bin" / "licence-review", "worker"]
+    with (folder / "worker.log").open("a") as log:
+        return subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, text=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def serving(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
+    folder = tmp_path_factory.mktemp("serving")
+    async with await dev_server([QUICK_DISPATCH]) as server:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TEMPORAL_ADDRESS": server.client.service_client.config.target_host,
+            "JUPYTER_WORKFLOWS_HOME": str(folder / "home"),
+            "JUPYTER_WORKFLOWS_USER": "operator",
+            "JUPYTER_WORKFLOWS_HEALTH": f"127.0.0.1:{free_port()}",
+            "JUPYTER_WORKFLOWS_METRICS": f"127.0.0.1:{free_port()}",
+        }
+        worker = start_worker(installed, folder, environment)
+        try:
+            yield Serving(installed, folder, environment, worker)
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(60)
+            finally:
+                worker.kill()
