@@ -158,6 +158,8 @@ def bundle_worker(
     from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
     from .authoring.durable_cells import DurableCells, hand_over
     from .authoring.mapping import ParallelMap
+    from .authoring.undo_run import UndoRun
+    from .runs.recorded import read_effects
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
     serve(queue, bundle)
@@ -166,12 +168,15 @@ def bundle_worker(
     return Worker(
         client,
         task_queue=queue,
-        workflows=[*bundle.workflow_classes, ParallelMap, *([DurableCells] if durable else [])],
+        workflows=[*bundle.workflow_classes, ParallelMap, UndoRun, *([DurableCells] if durable else [])],
         activities=[
-            temporalio.activity.defn(name=found.name)(found.travelling())
-            for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
-        ]
-        + ([hand_over] if durable else []),
+            read_effects,
+            *([hand_over] if durable else []),
+            *(
+                temporalio.activity.defn(name=found.name)(found.travelling())
+                for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
+            ),
+        ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
         # Temporal's default hashes the code of every loaded module: 0.2 s, and seconds where pandas is loaded.

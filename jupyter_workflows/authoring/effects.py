@@ -18,10 +18,13 @@ from temporalio.api.common.v1 import Payload
 
 if TYPE_CHECKING:
     from ..schema import RollBackRequest
+    from .bundles import LoadedBundle
     from .definitions import Activity
 
 # In the metadata of a result's payload: what tells this effect from all others.
 EFFECT_KEY = "jw-effect"
+# Beside it: the name of what undoes the step; empty where nothing can.
+UNDO_KEY = "jw-undo"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ def undo_of(activity: Activity[Any, Any] | None) -> Activity[Any, Any] | None:
 def has_effect(activity: Activity[Any, Any]) -> bool:
     """Whether an activity says that it leaves something behind."""
     return activity.options.compensate is not None or activity.options.irreversible
+
+
+def any_undo(bundle: LoadedBundle | None) -> bool:
+    """Whether anything of a bundle can be undone."""
+    return bundle is not None and any(undo_of(activity) for activity in bundle.activities.values())
 
 
 def effect_key(workflow_id: str, run_id: str, step: str) -> str:

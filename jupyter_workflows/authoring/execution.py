@@ -12,10 +12,10 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
-from ..schema import Decision
+from ..schema import Decision, RollBackRequest
 from . import bundles
 from .acts import apply_decision, check_decision
-from .rollback import rolled_back_on_failure
+from .rollback import ASK, rolled_back_on_failure
 from .state import RunState
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class WorkflowExecution:
     def check(self, decision: Decision) -> None:
         """Refuses a decision that may not be taken, without a trace in history."""
         check_decision(self.state, decision)
+
+    @temporalio.workflow.signal(name=ASK)
+    def asked_to_roll_back(self, request: RollBackRequest) -> None:
+        """Takes down who wants the run undone; the cancellation that follows ends it."""
+        self.state.effects.asked = self.state.effects.asked or request
 
     @temporalio.workflow.signal(dynamic=True)
     def signalled(self, name: str, args: Sequence[temporalio.common.RawValue]) -> None:

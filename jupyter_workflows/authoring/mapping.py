@@ -14,9 +14,9 @@ from ..errors import AuthoringError, StepFailed
 from . import bundles
 from .definitions import Activity, Definition
 from .execution import WorkflowExecution
-from .starter import starter_memo
-from .state import child_search_attributes, run_state
-from .steps import raise_step_failed
+from .rollback import rolled_back_on_failure
+from .state import run_state
+from .steps import child_run
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -137,20 +137,16 @@ async def in_child_runs(fn: Activity[Any, Any], items: Sequence[Any], max_concur
     """Runs the items in child runs of at most `ITEMS_PER_RUN`, one child at a time so that the bound holds."""
     outcomes: list[Any] = []
     state = run_state()
-    info = temporalio.workflow.info()
+    keep = state.workflow is not None and state.workflow.partial
     for start in range(0, len(items), ITEMS_PER_RUN):
         step = state.next_id("parallel_map")
-        try:
-            results, failures = await temporalio.workflow.execute_child_workflow(
-                CHILD,
-                args=[fn.name, list(items[start : start + ITEMS_PER_RUN]), max_concurrent, partial],
-                result_type=tuple[list[(fn.result_type or Any) | None], dict[int, tuple[str, str, str]]],  # pyright: ignore[reportInvalidTypeForm]
-                id=f"{info.workflow_id}/{step}",
-                search_attributes=child_search_attributes(),
-                memo=starter_memo(),
-            )
-        except temporalio.exceptions.ChildWorkflowError as error:
-            raise_step_failed(error, step)
+        results, failures = await child_run(
+            state,
+            step,
+            CHILD,
+            args=[fn.name, list(items[start : start + ITEMS_PER_RUN]), max_concurrent, partial, keep],
+            result_type=tuple[list[(fn.result_type or Any) | None], dict[int, tuple[str, str, str]]],  # pyright: ignore[reportInvalidTypeForm]
+        )
         outcomes.extend(results)
         for index, (message, failed_step, error_type) in failures.items():
             outcomes[start + index] = StepFailed(message, step=failed_step, error_type=error_type)
@@ -162,8 +158,14 @@ class ParallelMap(WorkflowExecution):
     """The child run of a `parallel_map` over very many items; every worker of a bundle serves it."""
 
     @temporalio.workflow.run
-    async def run(self, activity: str, items: list[Any], max_concurrent: int, partial: bool) -> Any:
+    async def run(self, activity: str, items: list[Any], max_concurrent: int, partial: bool, keep: bool = False) -> Any:
         """Gives the results, and for failed items message, step and error type by index."""
+        self.state.main = asyncio.current_task()
+        work = self.mapped(activity, items, max_concurrent, partial)
+        return await rolled_back_on_failure(self.state, work, partial=keep)
+
+    async def mapped(self, activity: str, items: list[Any], max_concurrent: int, partial: bool) -> Any:
+        """Runs the items."""
         bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
         if bundle is None:
             raise temporalio.exceptions.ApplicationError("the bundle of this run is not loaded here")

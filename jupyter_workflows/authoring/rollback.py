@@ -9,26 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
 from ..errors import StepFailed
-from ..schema import Rollback, RollbackCause
+from ..schema import Rollback, RollbackCause, RollBackOrder
 from .approval import human_approval
 from .compensation import arguments
 from .effects import Effect, settled, undo_of
 from .irreversible import quoted
+from .starter import starter_memo
+from .state import child_search_attributes
 
 if TYPE_CHECKING:
     from .state import RunState
 
 T = TypeVar("T")
 MEMO_KEY = "rollback"
+ASK = "jupyter_workflows.roll_back"
+UNDO_RUN = "jupyter_workflows.undo"
 UNDO = "undo:"
 SHOWN_CHARACTERS = 1_000
+SHOWN_STEPS = 200
+
+
+def undo_run_id(workflow_id: str, run_id: str, generation: int) -> str:
+    """The id of the run that undoes another one for the first, second, ... time; each exists once."""
+    return f"{workflow_id}/{UNDO}{run_id}" + ("" if generation == 1 else f":{generation}")
 
 
 def undo_id(step: str, time: int) -> str:
@@ -91,7 +103,7 @@ async def roll_back(state: RunState, record: Rollback) -> None:
     await all_ended(state)
     if not effects.undoable:
         return
-    await undone_all(list(effects.done), record)
+    await undone_all(effects.done, record)
 
 
 async def all_ended(state: RunState) -> None:
@@ -102,16 +114,17 @@ async def all_ended(state: RunState) -> None:
     await temporalio.workflow.wait_condition(lambda: not state.effects.open)
 
 
-async def undone_all(effects: list[Effect], record: Rollback) -> None:
-    """Undoes effects, the last one first, and puts on record why and what was left."""
+async def undone_all(effects: Sequence[Effect], record: Rollback) -> list[str]:
+    """Undoes effects, the last one first, and puts on record why; gives the steps that a person left as they are."""
+    todo = [effect for effect in reversed(effects) if effect.child or undo_of(effect.activity)]
+    record = record.model_copy(update={"steps": [effect.step for effect in todo[:SHOWN_STEPS]]})
     publish(record)
-    for effect in reversed(effects):
-        if not (effect.child or undo_of(effect.activity)):
-            continue
+    for effect in todo:
         if not await undone(effect):
             record = record.model_copy(update={"kept": [*record.kept, effect.step]})
             publish(record)
     publish(record.model_copy(update={"finished_at": temporalio.workflow.now()}))
+    return record.kept
 
 
 async def undone(effect: Effect) -> bool:
@@ -120,7 +133,10 @@ async def undone(effect: Effect) -> bool:
     while True:
         time += 1
         try:
-            await undo_step(effect, undo_id(effect.step, time))
+            if effect.child:
+                await undo_child(effect.step, *effect.child)
+            else:
+                await undo_step(effect, undo_id(effect.step, time))
         except StepFailed as error:
             decision = await human_approval(question(effect, error))
             if not decision:
@@ -140,6 +156,33 @@ async def undo_step(effect: Effect, step: str) -> None:
     undo = undo_of(effect.activity)
     assert undo is not None
     await performed(undo, arguments(undo, effect), step)
+
+
+async def undo_child(step: str, workflow_id: str, run_id: str) -> None:
+    """Undoes what a child run did, by a run of its own.
+
+    Raises:
+        StepFailed: That run did not come to its end.
+    """
+    from .steps import raise_step_failed
+
+    for generation in itertools.count(1):
+        order = RollBackOrder(workflow_id=workflow_id, run_id=run_id, generation=generation)
+        try:
+            await temporalio.workflow.execute_child_workflow(
+                UNDO_RUN,
+                order,
+                id=undo_run_id(workflow_id, run_id, generation),
+                id_reuse_policy=temporalio.common.WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=child_search_attributes(),
+                memo=starter_memo(),
+            )
+        except temporalio.exceptions.WorkflowAlreadyStartedError:
+            # A person was here before, or it is tried again: the next one undoes what is left.
+            continue
+        except temporalio.exceptions.ChildWorkflowError as error:
+            raise_step_failed(error, step)
+        return
 
 
 def question(effect: Effect, error: StepFailed) -> str:

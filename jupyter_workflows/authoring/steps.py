@@ -18,7 +18,7 @@ from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
 from .compensation import travelling
-from .effects import Effect, ended, has_effect, key_in
+from .effects import Effect, any_undo, ended, has_effect, key_in
 from .irreversible import allowed
 from .ledger import usage_in
 from .messages import in_workflow_only
@@ -171,19 +171,51 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
     positional = workflow.positional(args, kwargs)
     state = run_state()
     step = state.next_id(workflow.name)
-    try:
-        return await temporalio.workflow.execute_child_workflow(
-            workflow.name,
-            args=positional,
-            result_type=workflow.result_type,
-            id=f"{temporalio.workflow.info().workflow_id}/{step}",
-            execution_timeout=workflow.timeout,
-            search_attributes=child_search_attributes(),
-            memo=starter_memo(),
-            event_groups=event_groups(state, workflow),
-        )
-    except temporalio.exceptions.ChildWorkflowError as error:
-        raise_step_failed(error, step)
+    return await child_run(
+        state,
+        step,
+        workflow.name,
+        args=positional,
+        result_type=workflow.result_type,
+        execution_timeout=workflow.timeout,
+        event_groups=event_groups(state, workflow),
+    )
+
+
+async def child_run(state: RunState, step: str, workflow: str, **options: Any) -> Any:
+    """Runs a child run as the step of a given id, and takes down that it may have had effects.
+
+    Raises:
+        StepFailed: It failed; also an instance of the original exception's type where known.
+    """
+    if state.effects.rolling:
+        raise asyncio.CancelledError
+    info = temporalio.workflow.info()
+
+    async def run() -> Any:
+        try:
+            child = await temporalio.workflow.start_child_workflow(
+                workflow,
+                id=f"{info.workflow_id}/{step}",
+                search_attributes=child_search_attributes(),
+                memo=starter_memo(),
+                **options,
+            )
+            result = await child
+        except temporalio.exceptions.ChildWorkflowError as error:
+            raise_step_failed(error, step)
+        finally:
+            state.effects.open.pop(step, None)
+        if may_be_undone:
+            ids = (child.id, child.first_execution_run_id or "")
+            state.effects.done.append(Effect(step, None, child=ids))
+        return result
+
+    may_be_undone = any_undo(bundles.bundle_of(info.task_queue))
+    if not may_be_undone:
+        return await run()
+    task = state.effects.open[step] = asyncio.create_task(run())
+    return await ended(task)
 
 
 def raise_step_failed(error: temporalio.exceptions.FailureError, step: str) -> NoReturn:

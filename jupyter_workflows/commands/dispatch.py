@@ -26,6 +26,7 @@ FUNCTIONS = {
     "reject": ("run_commands", "decide"),
     "cancel": ("run_commands", "cancel"),
     "terminate": ("run_commands", "terminate"),
+    "rollback": ("rollback_commands", "roll_back"),
     "signal": ("run_commands", "signal"),
     "query": ("run_commands", "query"),
     "replay": ("replay_commands", "replay_histories"),

@@ -228,6 +228,18 @@ SUBCOMMANDS = (
         ["terminate review-1f2e3d4c --reason 'started by mistake'"],
     ),
     Subcommand(
+        "rollback",
+        "undo what a run did",
+        "Lists what the steps of a run did: what is undone, what can be, what can't. With --yes it is undone, the last "
+        "first: an open run is cancelled and undoes itself, one that has ended is undone by a run of its own.",
+        [
+            RUN,
+            option("--yes", action="store_true", help="undo it; without, it is only listed"),
+            option("--reason", metavar="TEXT", default="", help="stands on record"),
+        ],
+        ["rollback trip-1f2e3d4c", "rollback trip-1f2e3d4c --yes --reason 'wrong dates'"],
+    ),
+    Subcommand(
         "signal",
         "send a run a signal",
         "Sends a run a signal, for `wait_for_signal(NAME)` in its code.",

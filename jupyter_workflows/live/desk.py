@@ -11,10 +11,12 @@ from ..runs import decisions
 from ..runs.access import RunAccess
 from ..runs.handle import Run
 from ..runs.reading import RunReader
+from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
+from ..security.identity import local_user
 from .dashboards import PREFIX, DashboardTopic
 from .feed import Telling
-from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskStart, Follow, Trouble
+from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskRollBack, AskStart, Follow, Trouble
 from .shown import shown_approval
 from .topics import RunTopic, Tell, Topic
 
@@ -97,7 +99,7 @@ class Desk:
         self.topics[topic] = made
         return made
 
-    async def answer(self, asked: AskDetails | AskDecision | AskCancel | AskStart | AskOpen) -> Answer:
+    async def answer(self, asked: AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen) -> Answer:
         """The answer to a request.
 
         Raises:
@@ -113,6 +115,8 @@ class Desk:
                 await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
                 self.look_again()
                 return Answer(request=asked.request)
+            case AskRollBack():
+                return await self.rolled_back(asked)
             case AskStart():
                 return await self.started(asked)
             case AskOpen():
@@ -130,6 +134,24 @@ class Desk:
         name = self.add_run(asked.workflow_id, run_id)
         await self.run_topic(name).followed(-1)
         return name
+
+    async def rolled_back(self, asked: AskRollBack) -> Answer:
+        """Has a run rolled back; where another run undoes it, the answer names that.
+
+        Raises:
+            JupyterWorkflowsError: Nothing of it is left to undo.
+        """
+        topic = self.run_topic(asked.topic)
+        reader = RunReader(self.access, topic.workflow_id, topic.run_id)
+        found, run_id = await roll_back(reader, by=self.user, reason=asked.reason)
+        self.look_again()
+        elsewhere = found != topic.workflow_id
+        return Answer(request=asked.request, topic=self.add_run(found, run_id) if elsewhere else None)
+
+    @property
+    def user(self) -> str:
+        """Whose view this is."""
+        return local_user()
 
     def run_topic(self, topic: str) -> RunTopic:
         """The run under a topic.

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..runs.effects import left
 from ..runs.reading import Snapshot
 from ..runs.untrusted import one_line, preview, printable
 from ..schema import Step, Token
 from .columns import NO_NUMBER, Row, pack_attempts, pack_indexes, pack_steps, row_of
 from .messages import Pulse, RunChange, RunHead, RunSnapshot, ShownApproval, StepName, Tokens, Told
-from .shown import shown_approval, shown_failure, shown_value
+from .shown import shown_approval, shown_effect, shown_failure, shown_rollback, shown_value
 
 ARGUMENT_LENGTH = 120
 ARGUMENTS = 12
+EFFECTS = 500
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ def head_of(snapshot: Snapshot, reviewer: str) -> RunHead:
         reason=printable(snapshot.reason),
         stuck=shown_failure(snapshot.stuck),
         reviewer=reviewer,
+        rollback=shown_rollback(snapshot.rollback),
+        effects=[shown_effect(effect) for effect in snapshot.effects[:EFFECTS]],
+        effects_left=len(left(snapshot.effects)),
     )
 
 

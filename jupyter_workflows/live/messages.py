@@ -22,7 +22,9 @@ from ..schema import (
     BundledWorkflow,
     CellLocation,
     Diagnostic,
+    Effect,
     Failure,
+    Rollback,
     Run,
     Step,
     Token,
@@ -64,6 +66,9 @@ class RunHead(Wire):
     reason: str = ""
     stuck: Failure | None = None
     reviewer: str = Field(default="", description="Who decides here")
+    rollback: Rollback | None = None
+    effects: list[Effect] = Field(default=[], description="What its steps did to the world; of very many the first")
+    effects_left: int = Field(default=0, description="How many of them a rollback would undo")
 
 
 class RunSnapshot(Wire):
@@ -260,6 +265,15 @@ class AskCancel(Wire):
     topic: str
 
 
+class AskRollBack(Wire):
+    """Has a run rolled back; the answer names the topic of the run that undoes it, where that is another."""
+
+    type: Literal["roll_back"] = "roll_back"
+    request: int
+    topic: str
+    reason: str = Field(default="", max_length=2_000)
+
+
 class AskStart(Wire):
     """Starts a workflow."""
 
@@ -292,7 +306,7 @@ Told = (
     | Trouble
     | Answer
 )
-Asked = Follow | AskDetails | AskDecision | AskCancel | AskStart | AskOpen
+Asked = Follow | AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
 MAX_MESSAGE_CHARACTERS = 4_000_000
 

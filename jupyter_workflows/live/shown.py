@@ -6,7 +6,7 @@ import json
 from typing import Any, cast
 
 from ..runs.untrusted import described, one_line, preview, printable
-from ..schema import Approval, Checked, Doubt, Edit, Failure, Step
+from ..schema import Approval, Checked, Doubt, Edit, Effect, Failure, Rollback, Step
 from .messages import ShownApproval, ShownValue, StepDetails, wire_text
 
 MAX_VALUE = 20_000
@@ -84,6 +84,26 @@ def shown_check(checked: Checked | None) -> Checked | None:
         for edit in checked.edits[:MAX_DOUBTS]
     ]
     return checked.model_copy(update={"doubts": doubts, "edits": edits})
+
+
+def shown_rollback(rollback: Rollback | None) -> Rollback | None:
+    """Why a run is rolled back, bounded."""
+    if rollback is None:
+        return None
+    texts: dict[str, Any] = {
+        "reason": printable(rollback.reason, 2_000),
+        "by": one_line(rollback.by, 120) if rollback.by else None,
+        "of_run": one_line(rollback.of_run, 1_000) if rollback.of_run else None,
+        "steps": [],
+        "kept": [],
+    }
+    return rollback.model_copy(update=texts)
+
+
+def shown_effect(effect: Effect) -> Effect:
+    """An effect, bounded."""
+    names = {"step": effect.step, "name": effect.name, "undo": effect.undo, "undone_by": effect.undone_by}
+    return effect.model_copy(update={key: one_line(text, 200) if text else text for key, text in names.items()})
 
 
 def step_details(step: Step) -> StepDetails:

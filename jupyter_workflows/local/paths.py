@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,17 @@ class Home(NamedTuple):
     def bundles(self) -> Path:
         """The bundles of all notebooks; on `sys.path` of every worker host."""
         return self.data / "bundles"
+
+    def serve(self, queue: str) -> Callable[[], None]:
+        """Has the worker host of a task queue up, where it is one of ours, and gives what lets go of it; blocks.
+
+        Raises:
+            WorkerUnavailable: The bundle can't be loaded, or the host can't be started.
+            RuntimeFailed: The runtime is not up and can't be started.
+        """
+        from .serving import serve
+
+        return serve(self, queue)
 
     @property
     def cache(self) -> Path:

@@ -25,7 +25,7 @@ from temporalio.worker import (
 
 from ..authoring.bundles import bundle_of, failure_details
 from ..authoring.definitions import Activity
-from ..authoring.effects import EFFECT_KEY, effect_key, has_effect
+from ..authoring.effects import EFFECT_KEY, UNDO_KEY, effect_key, has_effect, undo_of
 from ..authoring.ledger import USAGE_KEY, Ledger, ledger
 from ..errors import ModelCallFailed, PayloadError
 from ..payloads.types import validate
@@ -166,9 +166,7 @@ class Inbound(ActivityInboundInterceptor):
                 else:
                     result = await self.execute_definition(definition, input)
                 if definition is not None and has_effect(definition):
-                    result = with_key(
-                        result, effect_key(info.workflow_id or "", info.workflow_run_id or "", info.activity_id)
-                    )
+                    result = with_effect(result, definition, info)
                 return with_usage(result, spent)
             except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
                 raise
@@ -239,10 +237,15 @@ def with_usage(result: Any, spent: Ledger) -> Any:
     return temporalio.common.RawValue(payload)
 
 
-def with_key(result: Any, key: str) -> temporalio.common.RawValue:
-    """The result, with what tells the step's effect from all others in the metadata of its payload."""
+def with_effect(
+    result: Any, definition: Activity[Any, Any], info: temporalio.activity.Info
+) -> temporalio.common.RawValue:
+    """The result, with what tells the step's effect from all others, and what undoes it, in its payload's metadata."""
     payload = payload_of(result)
+    key = effect_key(info.workflow_id or "", info.workflow_run_id or "", info.activity_id)
+    undo = undo_of(definition)
     payload.metadata[EFFECT_KEY] = key.encode()
+    payload.metadata[UNDO_KEY] = undo.name.encode() if undo else b""
     return temporalio.common.RawValue(payload)
 
 

@@ -50,6 +50,16 @@ class RunPlaces(Protocol):
         """Directory where workers tell what their steps write."""
         ...
 
+    def serve(self, queue: str) -> Callable[[], None]:
+        """Has the worker host of a task queue up, where it is one of ours, and gives what lets go of it; blocks."""
+        ...
+
+
+def served_elsewhere(queue: str) -> Callable[[], None]:
+    """Somebody else's workers serve the queue."""
+    del queue
+    return lambda: None
+
 
 def no_manifest(digest: str) -> Manifest | None:
     """The manifest of a bundle nobody has at hand."""
@@ -68,6 +78,7 @@ class RunAccess:
         manifest_of: Gives the manifest of a bundle by the first 16 digits of its digest, where it is at hand.
         cache: Directory for what was learnt from histories; without one it is learnt again in each process.
         tokens: Where the workers of this machine tell what their steps write; else heartbeats tell it.
+        serve: Has the worker host of a task queue up, and gives what lets go of it.
     """
 
     client: Client
@@ -76,6 +87,7 @@ class RunAccess:
     manifest_of: Callable[[str], Manifest | None] = no_manifest
     cache: Path | None = None
     tokens: Path | None = None
+    serve: Callable[[str], Callable[[], None]] = served_elsewhere
 
     @classmethod
     def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
@@ -86,7 +98,15 @@ class RunAccess:
         bundles = home.bundles
         # What was decrypted is not written to the disk.
         cache = None if client.data_converter.payload_codec else home.cache
-        return cls(client, home.keys, ui_address, lambda digest: read_manifest(bundles, digest), cache, home.tokens)
+        return cls(
+            client,
+            home.keys,
+            ui_address,
+            lambda digest: read_manifest(bundles, digest),
+            cache,
+            home.tokens,
+            home.serve,
+        )
 
     @property
     def address(self) -> str:

@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from .. import schema
 from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError, PayloadError, ResultNotReady
+from ..security.identity import local_user
 from . import decisions
 from .access import RunAccess, in_our_words, translated
 from .failures import exception_of, failed_step
@@ -330,6 +331,36 @@ class Run(Viewable, Generic[T]):
             RunNotFound: There is no such run.
         """
         self.ask("terminate", lambda handle: handle.terminate(reason=reason or None))
+
+    def effects(self) -> list[schema.Effect]:
+        """What the steps of the run did to the world, and what became of that: done, undone, or can't be undone.
+
+        Only of steps that say so, by `@activity(compensate=...)` or `@activity(irreversible=True)`.
+        """
+        return loop_thread().run(self.reader.snapshot()).effects
+
+    def roll_back(self, reason: str = "", *, by: str | None = None) -> Run[Any]:
+        """Has everything undone that the run's steps did, the last first; returns at once.
+
+        A run that is open is cancelled and undoes itself, also where it is `partial`. One that has ended is undone by a
+        run of its own, on the same code; what is undone already is not undone again. `effects` lists it beforehand.
+
+        Args:
+            reason: Why; stands on record.
+            by: Who asks; by default the local user.
+
+        Returns:
+            The run that does it: this one, or the one of its own.
+
+        Raises:
+            JupyterWorkflowsError: Nothing is left to undo.
+            RunNotFound: There is no such run.
+            ConnectionFailed: The server is out of reach.
+        """
+        from .rollback import roll_back
+
+        found, run_id = loop_thread().run(roll_back(self.reader, by=by or local_user(), reason=reason))
+        return self if found == self.id else Run[Any](self.access, found, run_id)
 
     def signal(self, name: str, value: Any = UNSET) -> None:
         """Sends the run a signal, for `wait_for_signal(name)` in its code.

@@ -20,13 +20,16 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from ..schema import Manifest, RunStatus, Step, StepStatus, Token
 from .failures import payloads_of
-from .steps import Draft, build_step, cell_places, read_checked, text_of, time_of, written_by
+from .steps import Draft, Known, build_step, read_checked, text_of, time_of, written_by
 from .values import Decode, plain
 
 APPROVAL_MEMO = "approval:"
 CHECKED_MEMO = "checked"
+ROLLBACK_MEMO = "rollback"
 # Ways Temporal and its contributed packages talk to a workflow; none of them is the user's signal.
 INTERNAL_SIGNAL = "__temporal"
+# Ours are shown by what they say: `roll_back`.
+OUR_SIGNALS = "jupyter_workflows."
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ class Reduction:
         self.described_anew = False
         self.outdated: list[Payload] = []
         self.checks: list[Payload] = []
+        self.ended: list[Draft] = []
+        self.rollback: Payload | None = None
+        self.has_effects = False
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -115,14 +121,17 @@ class Reduction:
             if draft.built is None:
                 yield from draft.payloads(bare=bare)
         yield from self.checks
+        if self.rollback is not None:
+            yield self.rollback
 
     def steps(self, decode: Decode = plain, manifest: Manifest | None = None, *, bare: bool = False) -> list[Step]:
         """The steps so far, in the order in which they were scheduled; bare: without what they were given and gave."""
-        places = cell_places(manifest)
+        known = Known.of(manifest)
         self.take_checks(decode)
         for draft in self.drafts:
             if draft.built is None and self.shown(draft, decode):
-                draft.built = build_step(draft, decode, places, bare=bare)
+                draft.built = build_step(draft, decode, known, bare=bare)
+                self.has_effects |= bool(draft.built.undo or draft.built.irreversible or draft.built.undoes)
         return [draft.built for draft in self.drafts if draft.built]
 
     def written(self, decode: Decode) -> list[Token]:
@@ -167,6 +176,7 @@ class Reduction:
         """Ends a step."""
         if draft is not None:
             draft.status, draft.finished_at, draft.built = status, time_of(event.event_time), None
+            self.ended.append(draft)
             self.outdate(draft)
             if draft.kind != "approval":
                 draft.due_at = None
@@ -293,6 +303,7 @@ def _child_started(reduction: Reduction, event: HistoryEvent) -> None:
     draft = reduction.by_event.get(attributes.initiated_event_id)
     if draft:
         draft.status, draft.started_at, draft.built = "running", time_of(event.event_time), None
+        draft.child_run_id = attributes.workflow_execution.run_id
 
 
 def _child_not_started(reduction: Reduction, event: HistoryEvent) -> None:
@@ -339,6 +350,8 @@ def _memo_changed(reduction: Reduction, event: HistoryEvent) -> None:
             _approval_changed(reduction, event, key.removeprefix(APPROVAL_MEMO), payload)
         elif key == CHECKED_MEMO:
             reduction.checks.append(payload)
+        elif key == ROLLBACK_MEMO:
+            reduction.rollback = payload
 
 
 def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payload: Payload) -> None:
@@ -357,7 +370,7 @@ def _signalled(reduction: Reduction, event: HistoryEvent) -> None:
     attributes = event.workflow_execution_signaled_event_attributes
     if attributes.signal_name.startswith(INTERNAL_SIGNAL):
         return
-    at, name = time_of(event.event_time), attributes.signal_name
+    at, name = time_of(event.event_time), attributes.signal_name.removeprefix(OUR_SIGNALS)
     draft = Draft(reduction.numbered(name), name, "signal", at, status="completed", started_at=at, finished_at=at)
     draft.arguments, draft.worker = list(attributes.input.payloads), attributes.identity
     reduction.add(event, draft)

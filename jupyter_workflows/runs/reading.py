@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -24,12 +24,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
-from ..schema import Approval, Failure, Manifest, Run, Step, Token, Usage
+from ..schema import Approval, Effect, Failure, Manifest, Rollback, Run, Step, Token, Usage
 from .access import Patience, RunAccess, in_our_words
+from .effects import effects_of, left, read_rollback
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
 from .listing import memo_payloads, open_approvals, read_run
-from .steps import build_step, cell_places
+from .steps import build_step, Known
 from .values import Values
 
 # What happens to an activity is not in history while it runs: soon after news, then now and then, it is looked up.
@@ -58,6 +59,8 @@ class Snapshot:
     manifest: Manifest | None = None
     taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     written: list[Token] = field(default_factory=list[Token])
+    rollback: Rollback | None = None
+    effects: list[Effect] = field(default_factory=list[Effect])
 
     @property
     def usage(self) -> Usage:
@@ -194,9 +197,14 @@ class RunReader:
         if closing is not None:
             run = run.model_copy(update={"status": closing.status, "closed_at": closing.at, "open_approvals": 0})
         manifest = self.manifest(run.bundle)
-        return Snapshot(
+        steps = reduction.steps(values, manifest, bare=self.bare)
+        rollback = read_rollback(values(reduction.rollback)) if reduction.rollback is not None else None
+        effects = effects_of(steps, rollback) if reduction.has_effects or rollback else []
+        snapshot = Snapshot(
             run=run,
-            steps=reduction.steps(values, manifest, bare=self.bare),
+            steps=steps,
+            rollback=rollback,
+            effects=effects,
             arguments=[values(payload) for payload in reduction.arguments],
             result=values(closing.results[0]) if closing and closing.results else None,
             failure=read_failure(closing.failure, values) if closing and closing.failure is not None else None,
@@ -205,6 +213,11 @@ class RunReader:
             manifest=manifest,
             written=reduction.written(values),
         )
+        if closing is None or not left(effects) or (rollback and rollback.of_run):
+            return snapshot
+        from .rollback import undoing
+
+        return replace(snapshot, effects=(await undoing(self.access, snapshot)).effects)
 
     async def step(self, step_id: str) -> Step | None:
         """A step with all that was given and came out, of what was read; None where it is not among that."""
@@ -213,7 +226,7 @@ class RunReader:
             return draft and draft.built
         manifest = self.manifest(read_run(self.info).bundle) if self.info else None
         await self.values.prepare(draft.payloads())
-        return build_step(draft, self.values, cell_places(manifest))
+        return build_step(draft, self.values, Known.of(manifest))
 
     def manifest(self, digest: str | None) -> Manifest | None:
         """The manifest of a bundle, where it is at hand."""

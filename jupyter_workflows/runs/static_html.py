@@ -10,16 +10,26 @@ from datetime import UTC, datetime
 from html import escape
 
 from ..schema import Approval, BundledWorkflow, Diagnostic, Failure, Run, Step
+from .effects import effects_words, rollback_words
 from .elements import card, code, icon, line, moment, note, pill, text, value_text
 from .failures import failed_step
 from .reading import Snapshot
 from .reviews import asked_words, review_lines
 from .step_table import step_grid, values_table
-from .text import count_words, doing, since_words, usage_words
+from .text import count_words, doing, effect_words, since_words, usage_words
 from .timescale import timescale
 from .untrusted import human_seconds, preview
 
 SHOWN_ROWS = 200
+EFFECT_ICONS = {
+    "done": "completed",
+    "undoing": "running",
+    "undone": "undone",
+    "stuck": "failed",
+    "kept": "cancelled",
+    "irreversible": "terminated",
+    "uncertain": "warning",
+}
 
 
 def render_run(snapshot: Snapshot) -> str:
@@ -36,8 +46,30 @@ def render_run(snapshot: Snapshot) -> str:
     if snapshot.stuck is not None:
         parts.append(note("fail", f"<b>The run can't go on.</b> {text(doing(snapshot))}"))
     parts.append(ending(snapshot))
+    parts.append(effects_table(snapshot))
     parts.append(values_table(steps))
     return card(*parts)
+
+
+def effects_table(snapshot: Snapshot) -> str:
+    """Why a run is or was rolled back, and what became of each effect; empty where a run has none."""
+    effects = snapshot.effects
+    why = (
+        note("wait", f'<span class="jw-said">{text(rollback_words(snapshot.rollback))}</span>')
+        if (snapshot.rollback)
+        else ""
+    )
+    if not effects:
+        return why
+    rows = [
+        (
+            f'<span class="jw-mono jw-any">{line(effect.step, 80)}</span>',
+            f'{icon(EFFECT_ICONS[effect.status])} <span class="jw-any">{line(effect_words(effect), 200)}</span>',
+        )
+        for effect in effects[:SHOWN_ROWS]
+    ]
+    table = grid([("effect", "36%"), (line(effects_words(effects), 200), "")], rows)
+    return f"{why}{table}{left_out(len(effects))}"
 
 
 def head(run: Run, snapshot: Snapshot) -> str:

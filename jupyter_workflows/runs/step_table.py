@@ -74,6 +74,8 @@ def remark(step: Step, now: datetime) -> str:
         return "" if step.status == "waiting" else approval_remark(step.approval)
     if step.failure is not None:
         return failure_line(step.failure, step)
+    if step.undoes and step.status == "completed":
+        return f'<span class="jw-muted jw-any">undoes {line(step.undoes, 80)}</span>'
     if step.usage or step.checked:
         summary = line(step.summary, 100) if step.summary else ""
         said = [summary, escape(usage_words(step.usage)), escape(checked_words(step.checked))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
+from ..authoring.effects import UNDO_KEY
 from ..authoring.ledger import usage_in
+from ..authoring.rollback import UNDO_RUN
 from ..schema import (
     Approval,
     Attempt,
+    BundledActivity,
     CellLocation,
     Checked,
     Failure,
@@ -35,6 +39,11 @@ from .values import Decode
 
 _W = TypeVar("_W", bound=Wire)
 MAX_ATTEMPTS_LISTED = 100
+# How what undoes a step is called, see `authoring.rollback`: an activity by its id, a run by the end of its id.
+UNDOES = {
+    "activity": re.compile(r"undo:(?P<step>.+?)(:\d+)?"),
+    "child": re.compile(r"(?P<step>.+)/undo:[^/]+"),
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 APPROVAL_STATUS: dict[str, StepStatus] = {
@@ -66,12 +75,19 @@ class Draft:
     failure: FailureProto | None = None
     last_failure: FailureProto | None = None
     child_run: str | None = None
+    child_run_id: str = ""
     approval: Payload | None = None
     checked: Checked | None = None
     changed_at: datetime | None = None
     pending: PendingActivityInfo | None = None
     attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
     built: Step | None = None
+
+    @property
+    def undoes(self) -> str | None:
+        """The step whose effect this one undoes."""
+        found = UNDOES[self.kind].fullmatch(self.id) if "undo:" in self.id and self.kind in UNDOES else None
+        return found["step"] if found else None
 
     def payloads(self, *, bare: bool = False) -> Iterator[Payload]:
         """All payloads of the step, for decoding them in advance; bare: without what it was given and gave."""
@@ -90,14 +106,31 @@ class Draft:
                 yield from payloads_of(self.pending.last_failure)
 
 
-def cell_places(manifest: Manifest | None) -> dict[str, CellLocation]:
-    """Activity and workflow names with the cells that define them."""
-    if manifest is None:
-        return {}
-    return {
-        item.name: CellLocation(cell_id=item.cell_id, cell_number=item.cell_number, line=item.line)
-        for item in (*manifest.workflows, *manifest.activities)
-    }
+@dataclass(frozen=True)
+class Known:
+    """What a manifest says of steps, by the names of their functions.
+
+    Args:
+        places: Where they are defined.
+        activities: The activities.
+        any_undo: Whether any of them can be undone.
+    """
+
+    places: dict[str, CellLocation]
+    activities: dict[str, BundledActivity]
+    any_undo: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest | None) -> Known:
+        """What a manifest says; nothing where there is none."""
+        if manifest is None:
+            return cls({}, {}, any_undo=False)
+        places = {
+            item.name: CellLocation(cell_id=item.cell_id, cell_number=item.cell_number, line=item.line)
+            for item in (*manifest.workflows, *manifest.activities)
+        }
+        activities = {activity.name: activity for activity in manifest.activities}
+        return cls(places, activities, any(activity.undo for activity in manifest.activities))
 
 
 def made(kind: type[_W], fields: dict[str, Any]) -> _W:
@@ -113,9 +146,9 @@ def made(kind: type[_W], fields: dict[str, Any]) -> _W:
     return new
 
 
-def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation], *, bare: bool = False) -> Step:
+def build_step(draft: Draft, decode: Decode, known_of: Known, *, bare: bool = False) -> Step:
     """The step as it is shown; bare: without what it was given and gave, which takes most of the time."""
-    location = places.get(draft.name)
+    location = known_of.places.get(draft.name)
     if location is None and draft.cell_id:
         location = CellLocation.model_construct(cell_id=draft.cell_id, line=1)
     known: dict[str, Any] = {
@@ -138,7 +171,9 @@ def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation], *,
         "child_run": draft.child_run,
         "checked": draft.checked,
         "usage": None,
+        "undoes": draft.undoes,
     }
+    known |= effect_fields(draft, known_of)
     if draft.kind == "activity":
         known |= activity_fields(draft, decode)
         known["usage"] = None if bare else usage_of(draft.results, known["output"])
@@ -147,6 +182,19 @@ def build_step(draft: Draft, decode: Decode, places: dict[str, CellLocation], *,
     elif draft.failure is not None:
         known["failure"] = read_failure(draft.failure, decode).model_copy(update={"step": draft.id})
     return made(Step, known)
+
+
+def effect_fields(draft: Draft, known_of: Known) -> dict[str, Any]:
+    """What undoes a step: as its worker wrote beside its result, else as the bundle says."""
+    if draft.undoes or draft.kind not in ("activity", "child"):
+        return {"undo": None, "irreversible": False}
+    if draft.kind == "child":
+        return {"undo": UNDO_RUN if known_of.any_undo else None, "irreversible": False}
+    told = draft.results[0].metadata.get(UNDO_KEY) if draft.results else None
+    if told is not None:
+        return {"undo": told.decode("utf-8", "replace") or None, "irreversible": not told}
+    activity = known_of.activities.get(draft.name)
+    return {"undo": activity.undo if activity else None, "irreversible": bool(activity and activity.irreversible)}
 
 
 def usage_of(results: Sequence[Payload], output: Any) -> Usage | None:

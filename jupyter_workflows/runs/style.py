@@ -116,6 +116,7 @@ TONES = {
     "terminated": "off",
     "continued_as_new": "run",
     "open": "wait",
+    "undone": "run",
     "warning": "wait",
     "workflow": "run",
 }
@@ -131,6 +132,7 @@ BARRED = f'{RING}<path d="M3.8 12.2l8.4-8.4" {STROKE}/>'
 PERSON = f'<circle cx="8" cy="5" r="2.6" {STROKE}/><path d="M2.8 14c.4-3 2.5-4.6 5.2-4.6s4.8 1.6 5.2 4.6" {STROKE}/>'
 SQUARE = '<rect x="3.5" y="3.5" width="9" height="9" rx="1.5" fill="currentColor"/>'
 ONWARD = f'<path d="M2.5 8h10M9 4.2L12.8 8 9 11.8" {STROKE}/>'
+BACK = f'<path d="M6 3L2.6 6.4 6 9.8M3 6.4h6.2a3.6 3.6 0 0 1 0 7.2H6.4" {STROKE}/>'
 FLOW = (
     f'<circle cx="3.6" cy="4" r="2" {STROKE}/><circle cx="12.4" cy="12" r="2" {STROKE}/>'
     f'<path d="M5.8 4h3.4a2 2 0 0 1 2 2v3.6" {STROKE}/>'
@@ -152,6 +154,7 @@ ICONS = {
     "terminated": SQUARE,
     "continued_as_new": ONWARD,
     "open": PERSON,
+    "undone": BACK,
     "warning": SIGN,
     "workflow": FLOW,
 }

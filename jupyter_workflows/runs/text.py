@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ..schema import Approval, Checked, Diagnostic, Run, Step, Usage
+from ..authoring.rollback import UNDO_RUN
+from ..schema import Approval, Checked, Diagnostic, Effect, Run, Step, Usage
+from .effects import WORDS, effects_words, rollback_words
 from .failures import error_text, failed_step, failure_message
 from .reading import Snapshot
 from .reviews import asked_words, by_words, review_lines, silence_words, tally_words
@@ -24,6 +26,15 @@ MARKS = {
     "cancelled": "⊘",
     "terminated": "■",
     "continued_as_new": "⤳",
+}
+EFFECT_MARKS = {
+    "done": "●",
+    "undoing": "▶",
+    "undone": "↶",
+    "stuck": "✗",
+    "kept": "○",
+    "irreversible": "■",
+    "uncertain": "?",
 }
 NAME_WIDTH = 34
 SHOWN_STEPS = 40
@@ -92,7 +103,8 @@ def step_words(step: Step, now: datetime) -> str:
     if step.status == "scheduled":
         return f"waits for a worker {since_words(step.scheduled_at, now)}"
     took = human_seconds(step.seconds) if step.kind != "signal" else ""
-    words = "" if step.status == "completed" else f"{status_words(step.status)} "
+    undoes = f"undoes {one_line(step.undoes, 60)}, " if step.undoes else ""
+    words = undoes + ("" if step.status == "completed" else f"{status_words(step.status)} ")
     why = f": {one_line(error_text(step.failure), 240)}" if step.failure else ""
     tries = f", {step.attempt} attempts" if step.attempt > 1 else ""
     more = "".join(f" · {said}" for said in (usage_words(step.usage), checked_words(step.checked)) if said)
@@ -202,7 +214,30 @@ def run_text(snapshot: Snapshot) -> str:
         lines.append(f"  result: {preview(snapshot.result, 300)}")
     elif snapshot.stuck is not None:
         lines.append(f"  {doing(snapshot)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *effect_lines(snapshot)])
+
+
+def effect_lines(snapshot: Snapshot) -> list[str]:
+    """Why a run is or was rolled back, and what became of each effect; nothing where a run has none."""
+    rollback, effects = snapshot.rollback, snapshot.effects
+    said = [one_line(rollback_words(rollback), 300)] if rollback else []
+    said += [effects_words(effects)] if effects else []
+    if not said:
+        return []
+    return [f"  {'; '.join(said)}", *(f"    {effect_text(effect)}" for effect in effects[:SHOWN_STEPS])]
+
+
+def effect_text(effect: Effect) -> str:
+    """`↶ charge-1: undone by refund`, in a line."""
+    return f"{EFFECT_MARKS[effect.status]} {one_line(effect.step, 60)}: {effect_words(effect)}"
+
+
+def effect_words(effect: Effect) -> str:
+    """`undone by refund`: what became of an effect, and by what."""
+    undo = "a run of its own" if effect.undo == UNDO_RUN else one_line(effect.undo or "", 60)
+    by = f" by {undo}" if undo and effect.status in ("done", "undoing", "undone", "stuck") else ""
+    where = f" in {one_line(effect.undone_in, 120)}" if effect.undone_in else ""
+    return f"{WORDS[effect.status]}{by}{where}"
 
 
 def chosen(steps: Sequence[Step], limit: int = SHOWN_STEPS) -> list[Step | int]:

@@ -42,12 +42,16 @@ __all__ = [
     "Diagnostic",
     "Doubt",
     "Edit",
+    "Effect",
+    "EffectStatus",
     "Failure",
     "Handover",
     "Manifest",
     "OnTimeout",
     "PlannedEscalation",
     "Question",
+    "RecordedEffect",
+    "RollBackOrder",
     "RollBackRequest",
     "Rollback",
     "RollbackCause",
@@ -73,6 +77,7 @@ RunStatus = Literal["running", "completed", "failed", "cancelled", "terminated",
 StepKind = Literal["activity", "approval", "timer", "child", "signal"]
 StepStatus = Literal["scheduled", "running", "retrying", "waiting", "completed", "failed", "timed_out", "cancelled"]
 RollbackCause = Literal["failed", "cancelled", "asked"]
+EffectStatus = Literal["done", "undoing", "undone", "stuck", "kept", "irreversible", "uncertain"]
 
 
 class Diagnostic(Wire):
@@ -140,6 +145,9 @@ class Step(Wire):
     checked: Checked | None = Field(default=None, description="What became of its answer, where that was doubtful")
     usage: Usage | None = Field(default=None, description="What its model calls took")
     child_run: str | None = Field(default=None, description="Workflow id of the child run")
+    undo: str | None = Field(default=None, description="What undoes the step's effect, where something can")
+    irreversible: bool = Field(default=False, description="Whether the step says that nothing can undo it")
+    undoes: str | None = Field(default=None, description="Id of the step whose effect this one undoes")
 
     @property
     def attempt(self) -> int:
@@ -224,6 +232,28 @@ class RollBackRequest(Wire):
     reason: str = ""
 
 
+class RollBackOrder(Wire):
+    """What a run that undoes another one starts with."""
+
+    workflow_id: str
+    run_id: str
+    generation: int = Field(default=1, description="How many such runs there were for it, this one included")
+    cause: RollbackCause = "asked"
+    by: str | None = None
+    reason: str = ""
+
+
+class RecordedEffect(Wire):
+    """One effect as history tells it; payloads are serialised protobuf in base64."""
+
+    step: str
+    activity: str | None = None
+    inputs: list[str] = Field(default=[])
+    output: str | None = None
+    key: str = ""
+    child: tuple[str, str] | None = Field(default=None, description="Workflow id and run id of a child run")
+
+
 class Rollback(Wire):
     """That a run is being rolled back, and why; what has been undone is told by its steps."""
 
@@ -232,7 +262,23 @@ class Rollback(Wire):
     by: str | None = Field(default=None, description="Who asked for it")
     started_at: datetime
     finished_at: datetime | None = None
+    steps: list[str] = Field(default=[], description="What is to be undone, in that order; of very many the first")
     kept: list[str] = Field(default=[], description="Steps whose effect a person left as it is")
+    of_run: str | None = Field(default=None, description="Workflow id of the run whose steps these are; None: its own")
+
+
+class Effect(Wire):
+    """What one step of a run did to the world, and what became of that."""
+
+    step: str
+    name: str
+    status: EffectStatus = Field(
+        description="Done and can be undone, being undone, undone, an undo has failed, left by a person, can't be "
+        "undone, or nobody knows whether it came to pass"
+    )
+    undo: str | None = Field(default=None, description="What undoes it")
+    undone_by: str | None = Field(default=None, description="Id of the step that undoes or undid it")
+    undone_in: str | None = Field(default=None, description="Workflow id of the run that does, where it is another")
 
 
 class Run(Wire):

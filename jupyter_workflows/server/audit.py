@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..live.messages import Answer, AskCancel, AskDecision, AskDetails, AskOpen, AskStart
+from ..live.messages import Answer, AskCancel, AskDecision, AskDetails, AskOpen, AskRollBack, AskStart
 from ..schema import Approval, Run
 
 SCHEMAS = Path(__file__).with_name("events")
@@ -64,11 +64,14 @@ class Audit:
         )
 
     def stopped(self, run_id: str, by: str, how: str) -> None:
-        """A run was cancelled or terminated."""
+        """A run was cancelled, terminated or rolled back."""
         self.emit("run_stopped", {"run_id": run_id, "by": by, "how": how})
 
     def request(
-        self, asked: AskDetails | AskDecision | AskCancel | AskStart | AskOpen, answer: Answer, user: str
+        self,
+        asked: AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen,
+        answer: Answer,
+        user: str,
     ) -> None:
         """A page's request was carried out."""
         from ..live.feed import ids_of_topic
@@ -77,6 +80,8 @@ class Audit:
             self.decided(answer.approval.approval, asked.verdict, user, edited=asked.edited)
         elif isinstance(asked, AskCancel):
             self.stopped(ids_of_topic(asked.topic)[0], user, "cancel")
+        elif isinstance(asked, AskRollBack):
+            self.stopped(ids_of_topic(asked.topic)[0], user, "roll_back")
         elif isinstance(asked, AskStart) and answer.topic:
             run_id, execution = ids_of_topic(answer.topic)
             name = asked.topic.partition("/")[2]

@@ -13,15 +13,17 @@ from pydantic import Field
 from ..errors import RunNotFound
 from ..live.feed import head_of
 from ..live.messages import ConnectionState, RunHead, ShownApproval, StepDetails
-from ..live.shown import shown_approval, step_details
+from ..live.shown import shown_approval, shown_effect, shown_rollback, step_details
 from ..notebook.catalog import bundled_workflows
 from ..runs import decisions
 from ..runs.access import RunAccess
+from ..runs.effects import left
 from ..runs.handle import Run as RunHandle
 from ..runs.listing import Filter, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
+from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
-from ..schema import BundledWorkflow, Run, RunStatus, Step, Verdict, Wire
+from ..schema import BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
 from .audit import Audit
 from .hub import Hub
 from .identity import refuse_another
@@ -92,6 +94,20 @@ class TerminateRequest(CancelRequest):
     """Which execution is to end, and why."""
 
     reason: str = Field(default="", max_length=2_000, description="Stands in the history")
+
+
+class RollBackWanted(CancelRequest):
+    """Which execution is to be undone, and why."""
+
+    reason: str = Field(default="", max_length=2_000, description="Stands on record")
+
+
+class EffectsAnswer(Wire):
+    """What the steps of a run did to the world, and what became of that."""
+
+    effects: list[Effect]
+    left: int = Field(description="How many a rollback would undo")
+    rollback: Rollback | None = None
 
 
 class DecisionRequest(Wire):
@@ -286,6 +302,25 @@ async def terminate(call: Call) -> Wire:
     return await stopped(call, "terminate", lambda handle: handle.terminate(reason=reason))
 
 
+async def list_effects(call: Call) -> Wire:
+    """What the steps of a run did, and whether it is undone, can be, or can't: to be read before a rollback."""
+    snapshot = await call.snapshot()
+    return EffectsAnswer(
+        effects=[shown_effect(effect) for effect in snapshot.effects],
+        left=len(left(snapshot.effects)),
+        rollback=shown_rollback(snapshot.rollback),
+    )
+
+
+async def undo(call: Call) -> Wire:
+    """Has what a run did undone, the last first; gives the run that does it: itself, or one of its own."""
+    reader = await call.reader(call.body.run_id, start=True)
+    found, run_id = await roll_back(reader, by=call.reviewer, reason=call.body.reason)
+    call.hub.look_again()
+    call.audit(lambda audit: audit.stopped(reader.workflow_id, call.reviewer, "roll_back"))
+    return await RunReader(reader.access, found, run_id).run()
+
+
 async def stopped(call: Call, how: Literal["cancel", "terminate"], ask: Callable[[Any], Awaitable[None]]) -> Run:
     """Ends a run one way or the other, and gives it as it then is."""
     reader = await call.reader(call.body.run_id)
@@ -360,6 +395,8 @@ OPERATIONS = (
     Operation("GET", "api/runs/{id}/steps/{step}", SEE_RUNS, get_step, StepDetails, RunQuery),
     Operation("POST", "api/runs/{id}/cancel", STOP_RUNS, cancel, Run, body=CancelRequest),
     Operation("POST", "api/runs/{id}/terminate", STOP_RUNS, terminate, Run, body=TerminateRequest),
+    Operation("GET", "api/runs/{id}/effects", SEE_RUNS, list_effects, EffectsAnswer, RunQuery),
+    Operation("POST", "api/runs/{id}/rollback", STOP_RUNS, undo, Run, body=RollBackWanted),
     Operation("GET", "api/inbox", SEE_APPROVALS, get_inbox, InboxAnswer, InboxQuery),
     Operation(
         *("POST", "api/runs/{id}/approvals/{approval}/decision", DECIDE, decide, ShownApproval),

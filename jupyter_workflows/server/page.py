@@ -9,7 +9,18 @@ from typing import Any
 from ..errors import JupyterWorkflowsError
 from ..live.desk import Desk
 from ..live.feed import Telling, run_topic
-from ..live.messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskStart, Follow, Trouble
+from ..live.messages import (
+    Answer,
+    AskCancel,
+    AskDecision,
+    AskDetails,
+    Asked,
+    AskOpen,
+    AskRollBack,
+    AskStart,
+    Follow,
+    Trouble,
+)
 from ..live.topics import Topic
 from ..runs.access import RunAccess
 from .hub import Hub, framed
@@ -19,7 +30,7 @@ from .starts import Wanted, start
 from .topic_names import WorkflowName, read_topic
 from .workflows import find_workflow
 
-Request = AskDetails | AskDecision | AskCancel | AskStart | AskOpen
+Request = AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen
 Record = Callable[[Request, Answer], None]
 # More than a person can want at once.
 MAX_REQUESTS = 32
@@ -86,7 +97,7 @@ class Page:
         """Answers a request; what was decided or started is so, whether or not the page is still there."""
         self.requests += 1
         try:
-            access = await self.hub.backend.reached(start=isinstance(asked, (AskDecision, AskStart)))
+            access = await self.hub.backend.reached(start=isinstance(asked, (AskDecision, AskRollBack, AskStart)))
         except JupyterWorkflowsError as error:
             self.refuse(asked.request, str(error))
         else:
@@ -128,6 +139,11 @@ class PageDesk(Desk):
             ApprovalRefused: The page names somebody else.
         """
         refuse_another(asked.reviewer, self.page.reviewer)
+        return self.page.reviewer
+
+    @property
+    def user(self) -> str:
+        """The page's user."""
         return self.page.reviewer
 
     async def started(self, asked: AskStart) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
-from ..live.messages import AskCancel, AskDecision, Asked, AskOpen, AskStart
+from ..live.messages import AskCancel, AskDecision, Asked, AskOpen, AskRollBack, AskStart
 from .topic_names import PlainName, WorkflowName, read_topic
 
 
@@ -43,7 +43,7 @@ def right_to(asked: Asked) -> Right:
     match asked:
         case AskDecision():
             return DECIDE
-        case AskCancel():
+        case AskCancel() | AskRollBack():
             return STOP_RUNS
         case AskStart():
             return START_RUNS

@@ -71,6 +71,18 @@ export interface Step {
    * Workflow id of the child run
    */
   child_run: string | null;
+  /**
+   * What undoes the step's effect, where something can
+   */
+  undo: string | null;
+  /**
+   * Whether the step says that nothing can undo it
+   */
+  irreversible: boolean;
+  /**
+   * Id of the step whose effect this one undoes
+   */
+  undoes: string | null;
 }
 /**
  * One try of a step.
@@ -462,6 +474,15 @@ export interface AskOpen {
   topic: string;
   workflow_id: string;
   run_id: string;
+}
+/**
+ * Has a run rolled back; the answer names the topic of the run that undoes it, where that is another.
+ */
+export interface AskRollBack {
+  type: "roll_back";
+  request: number;
+  topic: string;
+  reason: string;
 }
 /**
  * Starts a workflow.
@@ -869,6 +890,29 @@ export interface Diagnostic {
   location: CellLocation | null;
 }
 /**
+ * What one step of a run did to the world, and what became of that.
+ */
+export interface Effect {
+  step: string;
+  name: string;
+  /**
+   * Done and can be undone, being undone, undone, an undo has failed, left by a person, can't be undone, or nobody knows whether it came to pass
+   */
+  status: "done" | "undoing" | "undone" | "stuck" | "kept" | "irreversible" | "uncertain";
+  /**
+   * What undoes it
+   */
+  undo: string | null;
+  /**
+   * Id of the step that undoes or undid it
+   */
+  undone_by: string | null;
+  /**
+   * Workflow id of the run that does, where it is another
+   */
+  undone_in: string | null;
+}
+/**
  * Asks for a snapshot, unless the view is up to date.
  */
 export interface Follow {
@@ -967,6 +1011,34 @@ export interface Pulse {
   number: number;
 }
 /**
+ * One effect as history tells it; payloads are serialised protobuf in base64.
+ */
+export interface RecordedEffect {
+  step: string;
+  activity: string | null;
+  inputs: string[];
+  output: string | null;
+  key: string;
+  /**
+   * Workflow id and run id of a child run
+   */
+  child: [unknown, unknown] | null;
+}
+/**
+ * What a run that undoes another one starts with.
+ */
+export interface RollBackOrder {
+  workflow_id: string;
+  run_id: string;
+  /**
+   * How many such runs there were for it, this one included
+   */
+  generation: number;
+  cause: "failed" | "cancelled" | "asked";
+  by: string | null;
+  reason: string;
+}
+/**
  * Who asks for a rollback: the payload of the signal `roll_back`.
  */
 export interface RollBackRequest {
@@ -989,9 +1061,17 @@ export interface Rollback {
   started_at: string;
   finished_at: string | null;
   /**
+   * What is to be undone, in that order; of very many the first
+   */
+  steps: string[];
+  /**
    * Steps whose effect a person left as it is
    */
   kept: string[];
+  /**
+   * Workflow id of the run whose steps these are; None: its own
+   */
+  of_run: string | null;
 }
 /**
  * One workflow execution, as a list shows it.
@@ -1057,6 +1137,15 @@ export interface RunHead {
    * Who decides here
    */
   reviewer: string;
+  rollback: Rollback | null;
+  /**
+   * What its steps did to the world; of very many the first
+   */
+  effects: Effect[];
+  /**
+   * How many of them a rollback would undo
+   */
+  effects_left: number;
 }
 /**
  * A name that steps share, and where its function is defined.

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
+from jupyter_workflows import schema
+from jupyter_workflows.authoring.rollback import ASK, UNDO_RUN, undo_run_id
+
 from .conftest import Engine, eventually
 
 NOTES = """
@@ -344,3 +347,143 @@ async def test_irreversible_step_waits_for_a_person_and_is_never_undone(engine: 
     assert ("over" if verdict == "approve" else "ada did not let wire-1 run") in str(caught.value.cause)
     assert log.done == ([1, 70] if verdict == "approve" else [1])
     assert log.undone == [1]
+
+
+FAMILY = """
+@workflow
+async def inner(number: int) -> int:
+    await book(number)
+    await book(number + 1)
+    return number
+@workflow
+async def outer() -> None:
+    await book(1)
+    await inner(2)
+    await book(4)
+    raise RuntimeError("over")
+"""
+
+
+async def test_finished_child_run_is_undone_in_its_turn(engine: Engine, log: Log) -> None:
+    await engine.serve(FAMILY, STEPS, models(log))
+    handle = await engine.start("outer")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (log.done, log.undone) == ([1, 2, 3, 4], [4, 3, 2, 1])
+    keys = [line["key"] for line in log.lines() if "undone" in line]
+    assert len(set(keys)) == 4
+    assert keys[1].startswith(f"{handle.id}/inner-1/")
+
+
+async def test_child_run_that_fails_is_rolled_back_once(engine: Engine, log: Log) -> None:
+    workflow = FAMILY.replace("    return number", "    raise RuntimeError('inside')")
+    await engine.serve(workflow, STEPS, models(log))
+    handle = await engine.start("outer")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (log.done, log.undone) == ([1, 2, 3], [3, 2, 1])
+
+
+async def test_cancelled_run_and_its_child_are_rolled_back(engine: Engine, log: Log) -> None:
+    workflow = FAMILY.replace("    return number", "    await sleep(timedelta(days=1))")
+    await engine.serve(workflow, STEPS, models(log))
+    handle = await engine.start("outer")
+    await eventually(lambda: done(log, 3))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert await status(handle) == WorkflowExecutionStatus.CANCELED
+    assert log.undone == [3, 2, 1]
+
+
+@pytest.mark.parametrize("spread", [False, True])
+async def test_parallel_map_is_undone_item_by_item(
+    engine: Engine, log: Log, spread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if spread:
+        monkeypatch.setattr("jupyter_workflows.authoring.mapping.ITEMS_PER_RUN", 3)
+    workflow = """
+@workflow
+async def mapped() -> None:
+    await parallel_map(book_one, list(range(1, 8)), max_concurrent=2)
+    raise RuntimeError("over")
+"""
+    steps = (
+        STEPS.replace("input):", "input=None):")
+        + """
+@activity(compensate=unbook)
+def book_one(number: int) -> str:
+    note(done=number)
+    return f"booking {number}"
+"""
+    )
+    await engine.serve(workflow, steps, models(log))
+    with pytest.raises(WorkflowFailureError):
+        await engine.run("mapped")
+    assert sorted(log.done) == list(range(1, 8))
+    assert sorted(log.undone) == list(range(1, 8))
+
+
+async def undo(engine: Engine, handle: Any, generation: int = 1) -> Any:
+    """Starts the run that undoes a run which has ended."""
+    order = schema.RollBackOrder(
+        workflow_id=handle.id, run_id=handle.result_run_id, generation=generation, by="ada", reason="wrong order"
+    )
+    return await engine.client.start_workflow(
+        UNDO_RUN, order, id=undo_run_id(handle.id, handle.result_run_id, generation), task_queue=engine.queue
+    )
+
+
+async def test_run_that_succeeded_is_undone_by_a_run_of_its_own(engine: Engine, log: Log) -> None:
+    await engine.serve(PIPELINE, STEPS, models(log))
+    handle = await engine.start("trip", 3, 0)
+    await handle.result()
+    undoing = await undo(engine, handle)
+    assert await undoing.result() == []
+    assert log.undone == [3, 2, 1]
+    first = next(line for line in log.lines() if "undone" in line)
+    assert (first["output"], first["input"]) == ("booking 3", {"number": 3, "fails": False})
+    assert first["key"] == f"{handle.id}/{handle.result_run_id}/book-3"
+    record = (await (await undoing.describe()).memo())["rollback"]
+    assert (record["by"], record["reason"], record["of_run"]) == ("ada", "wrong order", handle.id)
+    assert record["steps"] == ["book-3", "book-2", "book-1"]
+
+
+async def test_what_is_undone_is_not_undone_again(engine: Engine, log: Log) -> None:
+    await engine.serve(STUCK, STEPS + STUBBORN, models(log))
+    handle = await engine.start("stuck")
+    await engine.decide(handle, await engine.approval(handle), verdict="reject")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert log.undone == [3, 1]
+    first = await undo(engine, handle)
+    await engine.decide(first, await engine.approval(first), verdict="reject")
+    assert await first.result() == ["stick-1"]
+    assert log.undone == [3, 1]
+    (log.flags / "fixed").touch()
+    assert await (await undo(engine, handle, 2)).result() == []
+    assert await (await undo(engine, handle, 3)).result() == []
+    assert log.undone == [3, 1, 2]
+
+
+async def test_person_who_asks_gets_a_partial_run_undone_too(engine: Engine, log: Log) -> None:
+    workflow = """
+@workflow(partial=True)
+async def keeps() -> str:
+    await book(1)
+    try:
+        await sleep(timedelta(days=1))
+    except asyncio.CancelledError:
+        return "nobody cancels me"
+"""
+    await engine.serve(workflow, STEPS, models(log))
+    handle = await engine.start("keeps")
+    await eventually(lambda: done(log, 1))
+    await handle.signal(ASK, schema.RollBackRequest(by="ada", reason="wrong customer"))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert await status(handle) == WorkflowExecutionStatus.CANCELED
+    assert log.undone == [1]
+    record = (await (await handle.describe()).memo())["rollback"]
+    assert (record["cause"], record["by"], record["reason"]) == ("asked", "ada", "wrong customer")

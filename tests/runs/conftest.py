@@ -22,7 +22,7 @@ from jupyter_workflows import schema
 from jupyter_workflows.connection import loop_thread
 from jupyter_workflows.payloads import FileStorage, data_converter
 from jupyter_workflows.plugin import EnginePlugin
-from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.runs.access import RunAccess, served_elsewhere
 from jupyter_workflows.runs.client import SEARCH_ATTRIBUTES, StartRequest, start_run
 from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.security import identity
@@ -179,7 +179,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     trusted = identity.TrustedKeys(root / "keys")
     trusted.load()
     names = ("bundles", "blobs", "limits", "cache", "tokens")
-    return SimpleNamespace(keys=trusted.keys, trusted=trusted, **{name: root / name for name in names})
+    return SimpleNamespace(
+        keys=trusted.keys, trusted=trusted, serve=served_elsewhere, **{name: root / name for name in names}
+    )
 
 
 @pytest.fixture(scope="session")
