@@ -4,7 +4,7 @@ import type { ShownStatus } from "./columns";
 import type { Diagnostic, Run } from "../schema";
 import type { Tone } from "./scene";
 
-export type AnyStatus = ShownStatus | Run["status"] | Diagnostic["severity"] | "open";
+export type AnyStatus = ShownStatus | Run["status"] | Diagnostic["severity"] | "open" | "undone";
 
 interface Sign {
   tone: Tone;
@@ -33,5 +33,6 @@ export const SIGNS: Record<AnyStatus, Sign> = {
   terminated: { tone: "off", path: "M4 4h8v8h-8z", filled: true },
   continued_as_new: { tone: "run", path: "M2.5 8h10M9 4.2L12.8 8 9 11.8" },
   open: { tone: "wait", path: PERSON },
+  undone: { tone: "run", path: "M6 3L2.6 6.4 6 9.8M3 6.4h6.2a3.6 3.6 0 0 1 0 7.2H6.4" },
   warning: { tone: "wait", path: "M8 2.6v7M8 12.6v.8" },
 };

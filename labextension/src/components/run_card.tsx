@@ -1,11 +1,13 @@
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CellLocation, Run } from "../schema";
 import { ApprovalCard } from "./approval_card";
 import { decider } from "./decider";
+import { canRollBack, Effects, RollBack } from "./effects";
 import { useAction, useChanges, useNow } from "./hooks";
 import { Notice } from "./notice";
 import { OpenedRun } from "./run_list";
-import type { RunModel } from "./run_model";
+import type { Link } from "./protocol";
+import { RunModel } from "./run_model";
 import type { Filter, StatusFilter } from "./scene";
 import { Pill } from "./status";
 import { StepDetails } from "./step_details";
@@ -37,6 +39,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   useChanges(model);
   const [selected, setSelected] = useState(-1);
   const [child, setChild] = useState<string | null>(null);
+  const [undoing, setUndoing] = useState<string | null>(null);
   const { head } = model;
   if (!head)
     return (
@@ -74,9 +77,23 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       ))}
       {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
       <Ending model={model} host={host} />
+      <Effects model={model} host={host} />
+      {canRollBack(head) && !undoing && <RollBack model={model} onUndo={setUndoing} />}
+      {undoing && <NestedRun key={undoing} topic={undoing} link={model.link} host={host} />}
       <Decided model={model} />
       <Announcer model={model} waiting={waiting.length} />
     </section>
+  );
+}
+
+/** A run of which only the topic is known. */
+export function NestedRun({ topic, link, host }: { topic: string; link: Link; host: RunHost }) {
+  const run = useMemo(() => new RunModel(topic, link), [topic, link]);
+  useEffect(() => () => run.close(), [run]);
+  return (
+    <div class="jwl-nested">
+      <RunCard model={run} host={host} />
+    </div>
   );
 }
 

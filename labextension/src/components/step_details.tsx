@@ -72,6 +72,7 @@ function Found({ found, onShow, onOpenChild }: FoundProps) {
   return (
     <>
       {step.summary && <div class="jwl-said">{oneLine(step.summary, 300)}</div>}
+      {step.undoes && <div class="jwl-said">Undoes {oneLine(step.undoes, 200)}</div>}
       {step.usage && <div class="jwl-said">Models: {usageWords(step.usage)}</div>}
       {step.checked && <Check checked={step.checked} />}
       {step.failure && <FailureView failure={step.failure} onShow={onShow} />}

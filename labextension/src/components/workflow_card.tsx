@@ -1,12 +1,11 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { BundledActivity, BundledWorkflow, CellLocation, Diagnostic, WorkflowState } from "../schema";
 import { useAction, useChanges } from "./hooks";
 import { JsonForm } from "./json_form";
 import { fieldsOf, initialValues, problems } from "./json_schema";
 import type { StateModel } from "./list_models";
 import { Notice } from "./notice";
-import { cellShower, RunCard, type RunHost } from "./run_card";
-import { RunModel } from "./run_model";
+import { cellShower, NestedRun, type RunHost } from "./run_card";
 import { Icon } from "./status";
 import { Alert, Place } from "./text_views";
 import { oneLine, printable } from "./untrusted";
@@ -45,7 +44,7 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
         <Start model={model} workflow={workflow} onStarted={topic => setStarted([topic, ...started].slice(0, 5))} />
       )}
       {started.map(topic => (
-        <StartedRun key={topic} topic={topic} model={model} host={host} />
+        <NestedRun key={topic} topic={topic} link={model.link} host={host} />
       ))}
     </section>
   );
@@ -140,15 +139,5 @@ function Start({ model, workflow, onStarted }: StartProps) {
       </div>
       <Alert message={doing.error} />
     </form>
-  );
-}
-
-function StartedRun({ topic, model, host }: { topic: string; model: StateModel<WorkflowState>; host: RunHost }) {
-  const run = useMemo(() => new RunModel(topic, model.link), [topic]);
-  useEffect(() => () => run.close(), [run]);
-  return (
-    <div class="jwl-nested">
-      <RunCard model={run} host={host} />
-    </div>
   );
 }
