@@ -30,7 +30,7 @@ from .effects import effects_of, left, read_rollback
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
 from .listing import memo_payloads, open_approvals, read_run
-from .steps import build_step, Known
+from .steps import Known, build_step
 from .values import Values
 
 # What happens to an activity is not in history while it runs: soon after news, then now and then, it is looked up.
