@@ -12,6 +12,9 @@ from .scopes import FunctionNode, own_nodes
 from .signatures import annotation_of, hints_of, untravelling
 from .syntax import once_per_node
 
+# Agents and the like: told by their place, because nothing here knows models.
+AGENTS = "jupyter_workflows.ai.agents."
+
 
 def check_definition(item: Item, kind: str, findings: Findings) -> None:
     """Checks one workflow or activity: async, no generator, named parameters, annotations that can travel."""
@@ -45,8 +48,9 @@ def check_annotations(item: Item, kind: str, findings: Findings) -> None:
         annotation = annotation_of(item.function, parameter)
         if staying is None or annotation is None:
             continue
+        is_agent = getattr(staying, "__module__", "").startswith(AGENTS)
         findings.add(
-            rules.CANT_TRAVEL,
+            rules.AGENT_AS_VALUE if is_agent else rules.CANT_TRAVEL,
             place(item, annotation),
             parameter="the result" if parameter == "return" else f"parameter {parameter}",
             kind=kind,

@@ -233,6 +233,11 @@ CANT_TRAVEL = Rule(
     "{parameter} of {kind} {name} is annotated {annotation}, whose values can't travel to a worker",
     "Use plain types, dataclasses, pydantic models or DataFrames, and build the rest inside the activity",
 )
+AGENT_AS_VALUE = Rule(
+    "JW508",
+    "{parameter} of {kind} {name} is annotated {annotation}, and an agent is code, not a value that travels",
+    "Make it in a cell, name it in the workflow, and pass what it is chosen by: AGENTS[name]",
+)
 NO_WORKFLOW = Rule("JW507", "{name} is no workflow", "Define it with @workflow above `async def {name}(...)`")
 
 # 6xx: modules next to the notebook, and captured values

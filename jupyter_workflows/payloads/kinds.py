@@ -65,6 +65,7 @@ _LOCKS = frozenset(
         "_contextvars",
     }
 )
+_AGENTS = ("jupyter_workflows.ai.agents.agent", "jupyter_workflows.ai.agents.mcp")
 _DATABASES = frozenset(
     {"sqlite3", "_sqlite3", "sqlalchemy", "psycopg", "psycopg2", "asyncpg", "pymysql", "duckdb", "_duckdb", "redis"}
 )
@@ -188,6 +189,10 @@ _REMEDIES: tuple[tuple[Callable[[type], bool], str], ...] = (
     (
         lambda cls: any(base.__name__ in _SECRETS for base in cls.__mro__),
         "It would arrive masked; read the secret inside the step",
+    ),
+    (
+        lambda cls: cls.__module__.startswith(_AGENTS),
+        "An agent is code: make it in a cell, name it in the workflow, and pass what it is chosen by: AGENTS[name]",
     ),
     (lambda cls: issubclass(cls, _FUNCTIONS), "Call it inside the step, or pass its name"),
     (lambda cls: issubclass(cls, io.IOBase), "Pass the path and open the file inside the step"),

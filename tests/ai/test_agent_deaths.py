@@ -52,7 +52,7 @@ STEPS = ["researcher-1", "a", "b", "researcher-2", "writer-1", "memo", "writer-2
 MODEL_STEPS = [step for step in STEPS if step not in TOOLS]
 IDS = {"a": "look-1", "b": "look-2", "memo": "note-1"}
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_workflows import ai
+from jupyter_workflows.ai.agents import mcp_sessions
 from jupyter_workflows.ai.agents.mcp import McpCall, mcp_call
 from jupyter_workflows.ai.agents.tools import Caller
 from jupyter_workflows.errors import ModelCallFailed, ToolServerFailed
-from jupyter_workflows.testing import ModelServer
+from jupyter_workflows.testing import Call, ModelServer, Reply
 from tests.authoring.conftest import Engine
 from tests.conftest import eventually
 
@@ -73,12 +78,64 @@ async def test_an_agent_uses_a_server_whose_listing_and_calls_are_steps(
         ("librarian-2", scheduled[4][1]),
     ]
     tools = [tool["function"]["name"] for tool in models.calls[0].body["tools"]]
-    assert tools == ["shelf_lend", "shelf_lose", "shelf_environment"]
+    assert tools == ["shelf_lend", "shelf_lose", "shelf_remember", "shelf_process", "shelf_environment"]
     said = [message["content"] for message in models.calls[1].body["messages"] if message["role"] == "tool"]
     assert said[0] == "Emma for 14 days"
     assert said[1].startswith("the tool failed: ")
     if way == "stdio":
         assert (tmp_path / "lent").read_text() == "Emma\n"
+
+
+async def test_a_server_remembers_within_a_run_and_nothing_of_another(engine: Engine, models: ModelServer) -> None:
+    titles = ["Emma", "Persuasion"]
+    for _ in range(2):
+        for title in titles:
+            models.reply(tool_calls=[("shelf_remember", {"title": title})])
+        models.reply("Lent.")
+    await engine.serve(LIBRARIAN.replace("{where}", f"command={[*PROGRAM, 'stdio']!r}"))
+    for _ in range(2):
+        assert await engine.run("borrow", "Lend both") == "Lent."
+        said = [message["content"] for message in models.calls[-1].body["messages"] if message["role"] == "tool"]
+        assert said == ["Emma", "Emma, Persuasion"]
+
+
+async def test_a_server_that_died_is_started_anew_and_the_model_is_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(call: Call) -> Reply:
+        said = [message["content"] for message in call.body["messages"] if message["role"] == "tool"]
+        if not said:
+            return Reply(tool_calls=[("shelf_process", {})])
+        if len(said) == 1:
+            os.kill(int(said[0]), signal.SIGKILL)
+            return Reply(tool_calls=[("shelf_remember", {"title": "Emma"})])
+        return Reply(said[1])
+
+    with ModelServer(answer=answer) as models:
+        for name, value in models.environment.items():
+            monkeypatch.setenv(name, value)
+        await engine.serve(LIBRARIAN.replace("{where}", f"command={[*PROGRAM, 'stdio']!r}"))
+        said = await engine.run("borrow", "Lend Emma")
+    assert said == "(shelf was connected to anew before this call: what it remembered of earlier calls is gone)\nEmma"
+
+
+async def test_a_server_that_died_while_it_was_idle_is_asked_once_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_sessions, "SURE_SECONDS", 0.0)  # in place of a wait
+    server = ai.McpServer("shelf", command=[*PROGRAM, "stdio"], environment=["LENT"])
+    first = await mcp_call(McpCall(target=server.target, tool="process"))
+    again = await mcp_call(McpCall(target=server.target, tool="process"))
+    assert (again.text, again.session) == (first.text, first.session)
+    os.kill(int(first.text), signal.SIGKILL)
+    anew = await mcp_call(McpCall(target=server.target, tool="process"))
+    assert anew.text != first.text
+    assert anew.session != first.session
+
+
+async def test_a_session_that_is_not_used_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_sessions, "IDLE_SECONDS", 0.0)
+    server = ai.McpServer("shelf", command=[*PROGRAM, "stdio"])
+    process = int((await mcp_call(McpCall(target=server.target, tool="process"))).text)
+    assert await asyncio.to_thread(eventually, lambda: not psutil.pid_exists(process), 30)
 
 
 async def test_a_program_gets_no_variable_of_the_worker_but_those_that_are_named(

@@ -26,6 +26,22 @@ def lose(title: str) -> str:
     raise ValueError(f"{title} is not there")
 
 
+lent: list[str] = []
+
+
+@server.tool()
+def remember(title: str) -> str:
+    """Lends a book, and says which were lent before."""
+    lent.append(title)
+    return ", ".join(lent)
+
+
+@server.tool()
+def process() -> int:
+    """The process of the server."""
+    return os.getpid()
+
+
 @server.tool()
 def environment() -> list[str]:
     """The names of all variables."""

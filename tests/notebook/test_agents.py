@@ -140,6 +140,21 @@ async def flow(n: int) -> str:
     agent.run("go")  #! JW214
     return ""
 """,
+    "an agent as an argument": """
+from jupyter_workflows import ai
+@workflow
+async def flow(helper: ai.Agent) -> str:  #! JW508
+    return (await helper.run("go")).text
+""",
+    "agents as an argument of a step": """
+from jupyter_workflows import ai
+agent = ai.Agent("a")
+def count(helpers: list[ai.Agent]) -> int:  #! JW508
+    return len(helpers)
+@workflow
+async def flow(n: int) -> int:
+    return await count([agent])
+""",
     "a person asked by a tool": """
 from jupyter_workflows import ai
 async def ask(question: str) -> bool:

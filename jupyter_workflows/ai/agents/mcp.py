@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +23,13 @@ from ..activities import MARGIN
 from ..options import SUMMARY_CHARACTERS
 from .arguments import Arguments
 from .conversation import spelled
-from .mcp_sessions import McpResult, McpTarget, McpToolInfo, call_tool, list_tools
+from .mcp_sessions import McpResult, McpToolInfo, McpTools, call_tool, list_tools
+from .mcp_transport import McpTarget
 from .tools import TOOL_NAME, Caller, Tool
 
 TIMEOUT = timedelta(minutes=1)
 RETRY = RetryPolicy(max_attempts=3)
+ANEW = "({name} was connected to anew before this call: what it remembered of earlier calls is gone)"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -50,7 +53,7 @@ class McpListing(BaseModel):
     timeout: timedelta = TIMEOUT
 
 
-async def mcp_tools(request: McpListing) -> list[McpToolInfo]:
+async def mcp_tools(request: McpListing) -> McpTools:
     """The tools of a server."""
     return await list_tools(request.target, request.timeout)
 
@@ -67,9 +70,11 @@ CALL: Activity[Any, Any] = Activity(mcp_call, name="ai.mcp_call")
 class McpServer:
     """An MCP server whose tools an agent may use: a program on the worker's machine, or a URL.
 
-    Its tools are listed once in each run of an agent and are called `<name>_<tool>`. Each listing and each call
-    connects anew, so that it survives the worker; what a server remembers between calls is lost. A URL is followed
-    only to public addresses, or to those that `JUPYTER_WORKFLOWS_ALLOWED_HOSTS` names on the worker.
+    Its tools are listed once in each run of an agent and are called `<name>_<tool>`. A run has one session with a
+    server, kept on the worker for 5 minutes without a call, so that a server may remember what the run told it. After
+    the death of the worker or of the server the next call connects anew; what was remembered is gone then, and the
+    model is told so. A URL is followed only to public addresses, or to those that `JUPYTER_WORKFLOWS_ALLOWED_HOSTS`
+    names on the worker.
 
     Args:
         name: What its tools' names begin with.
@@ -125,21 +130,18 @@ class McpServer:
         Raises:
             StepFailed: The server can't be reached.
         """
-        found: list[Any] = await self.step(
-            TOOLS,
-            McpListing(target=self.target, timeout=self.timeout),
-            "tools",
-            f"{caller.agent}: what {self.name} can",
+        request = McpListing(target=self.target, timeout=self.timeout)
+        found = McpTools.model_validate(
+            await self.step(TOOLS, request, "tools", f"{caller.agent}: what {self.name} can")
         )
-        infos = [McpToolInfo.model_validate(info) for info in found]
-        return list(self.usable(infos))
+        return list(self.usable(found.tools, Known(found.session)))
 
-    def usable(self, infos: Iterable[McpToolInfo]) -> Iterable[Tool]:
+    def usable(self, infos: Iterable[McpToolInfo], known: Known) -> Iterable[Tool]:
         """The tools that may be used; one with a name that models can't use is left out."""
         for info in infos:
             name = f"{self.name}_{re.sub(r'[^A-Za-z0-9_-]', '_', info.name)}"
             if (self.only is None or info.name in self.only) and TOOL_NAME.fullmatch(name):
-                yield McpTool(self, name, info)
+                yield McpTool(self, name, info, known)
 
     async def step(self, definition: Activity[Any, Any], request: Any, what: str, summary: str) -> Any:
         """Runs an activity on the worker; a plain call where no workflow runs."""
@@ -153,6 +155,13 @@ class McpServer:
         return await executed(activity, [request], state.next_id(f"{self.name}.{what}"))
 
 
+@dataclass
+class Known:
+    """The session of an agent's run with a server, as the last step told it."""
+
+    session: str
+
+
 class McpTool(Tool):
     """A tool of an MCP server.
 
@@ -160,10 +169,12 @@ class McpTool(Tool):
         server: The server.
         name: What the model calls it.
         info: What the server says of it.
+        known: The session, shared by the tools that were listed with it.
     """
 
-    def __init__(self, server: McpServer, name: str, info: McpToolInfo) -> None:
+    def __init__(self, server: McpServer, name: str, info: McpToolInfo, known: Known) -> None:
         self.server = server
+        self.known = known
         self.name = name
         self.tool = info.name
         self.description = info.description or name
@@ -175,6 +186,6 @@ class McpTool(Tool):
         request = McpCall(target=self.server.target, tool=self.tool, arguments=arguments, timeout=self.server.timeout)
         summary = f"{caller.agent}: {self.name}({spelled(arguments)})"
         result = McpResult.model_validate(await self.server.step(CALL, request, self.tool, summary))
-        if result.failed:
-            return f"the tool failed: {result.text or 'it did not say why'}"
-        return result.text
+        text = f"the tool failed: {result.text or 'it did not say why'}" if result.failed else result.text
+        anew, self.known.session = result.session != self.known.session, result.session
+        return f"{ANEW.format(name=self.server.name)}\n{text}" if anew else text
