@@ -21,6 +21,7 @@ from ..runs.access import RunAccess
 from .backend import Backend
 from .frames import Frame, encode_frame
 from .status import StatusTopic
+from .tickets import Tickets
 from .topic_names import DashboardName, PlainName, RunName, RunsName, TopicName, WorkflowName, read_topic
 from .workflows import card_of
 
@@ -70,6 +71,7 @@ class Hub:
         self.topics: dict[str, Topic] = {}
         self.lookers: dict[str, dict[Page, float]] = {}
         self.idle_since: dict[str, float] = {}
+        self.tickets = Tickets()
         self.backend = Backend(home, may_start=may_start, changed=self.look_again, moved=self.moved)
         self.sweeping: asyncio.Task[None] | None = None
 

@@ -32,6 +32,7 @@ from .rights import (
     SEE_APPROVALS,
     SEE_RUNS,
     SEE_STATUS,
+    SEE_VALUES,
     SEE_WORKFLOWS,
     START_RUNS,
     START_RUNTIME,
@@ -40,6 +41,7 @@ from .rights import (
 )
 from .starts import Wanted, start
 from .status import connection_state
+from .tickets import TICKET_SECONDS
 from .topic_names import UnknownTopic, is_text
 from .workflows import find_workflow
 
@@ -176,12 +178,21 @@ class WorkflowsAnswer(Wire):
     workflows: list[KnownWorkflow]
 
 
+class CodecAccess(Wire):
+    """Where Temporal's Web UI and its command get plain values."""
+
+    path: str = Field(description="Of the codec endpoint, below `<base_url>jupyter-workflows/`; keep it to yourself")
+    seconds: int = Field(description="How long it is good, while this server runs")
+    encrypted: bool = Field(description="Whether values are encrypted at all")
+
+
 @dataclass(frozen=True)
 class Call:
     """One request; on the loop thread.
 
     Args:
         hub: What reaches runs.
+        user: Who asks, as the Jupyter server knows them.
         reviewer: The name under which its user acts.
         path: The parameters in the path.
         query: The parameters after it.
@@ -190,6 +201,7 @@ class Call:
     """
 
     hub: Hub
+    user: Any
     reviewer: str
     path: dict[str, str]
     query: Any
@@ -361,6 +373,13 @@ async def start_run(call: Call) -> Wire:
     return run
 
 
+async def open_codec(call: Call) -> Wire:
+    """Gives a codec endpoint for Temporal's own tools, which sees values as the user who asks."""
+    encrypted = (await call.access()).client.data_converter.payload_codec is not None
+    ticket = call.hub.tickets.issue(call.user, call.reviewer)
+    return CodecAccess(path=f"codec/{ticket}", seconds=TICKET_SECONDS, encrypted=encrypted)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One thing that can be asked.
@@ -402,6 +421,7 @@ OPERATIONS = (
         *("POST", "api/runs/{id}/approvals/{approval}/decision", DECIDE, decide, ShownApproval),
         body=DecisionRequest,
     ),
+    Operation("POST", "api/codec", SEE_VALUES, open_codec, CodecAccess, body=NoBody),
     Operation("GET", "api/workflows", SEE_WORKFLOWS, list_workflows, WorkflowsAnswer),
     Operation("POST", "api/workflows/{name}/runs", START_RUNS, start_run, Run, body=StartRequest, status=201),
 )

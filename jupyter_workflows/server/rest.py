@@ -112,7 +112,15 @@ class RestHandler(APIHandler):
         """Does what is asked, and answers."""
         record = Audit(self.event_logger, self.log)
         done: list[Callable[[Audit], None]] = []
-        call = Call(self.hub, reviewer_here(self), path, self.given(operation), self.sent(operation), done.append)
+        call = Call(
+            self.hub,
+            self.current_user,
+            reviewer_here(self),
+            path,
+            self.given(operation),
+            self.sent(operation),
+            done.append,
+        )
         answer = await loop_thread().wrap(bounded(operation, call))
         for event in done:
             event(record)

@@ -31,7 +31,11 @@ SEE_APPROVALS = Right("read", "jupyter-workflows:approvals")
 DECIDE = Right("write", "jupyter-workflows:approvals")
 SEE_WORKFLOWS = Right("read", "jupyter-workflows:workflows")
 START_RUNS = Right("execute", "jupyter-workflows:workflows")
-RIGHTS = (*(STREAM, SEE_STATUS, START_RUNTIME, SEE_RUNS, STOP_RUNS, SEE_APPROVALS, DECIDE, SEE_WORKFLOWS, START_RUNS),)
+SEE_VALUES = Right("read", "jupyter-workflows:values")
+RIGHTS = (
+    STREAM, SEE_STATUS, START_RUNTIME, SEE_RUNS, STOP_RUNS, SEE_APPROVALS, DECIDE, SEE_WORKFLOWS, START_RUNS,
+    SEE_VALUES,
+)  # fmt: skip
 
 
 def right_to(asked: Asked) -> Right:

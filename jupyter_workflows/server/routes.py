@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 from tornado.web import RequestHandler
 
+from .codec import CodecHandler
 from .operations import OPERATIONS, Operation
 from .rest import NowhereHandler, OpenApiHandler, handler_of
 from .stream import StreamHandler
 
 
 class Route(NamedTuple):
-    """A path, as a regular expression, and what answers there."""
+    """A path, as a regular expression, and what answers there: to a user who signed in, or to a ticket in the path."""
 
     path: str
     handler: type[RequestHandler]
+    by_ticket: bool = False
 
 
 def path_of(operation: Operation) -> str:
@@ -37,5 +39,6 @@ ROUTES: tuple[Route, ...] = (
         Route(pattern(path), handler_of(list(operations)))
         for path, operations in groupby(sorted(OPERATIONS, key=path_of), path_of)
     ),
+    Route(r"codec/(?P<ticket>[\w-]{43})/(?P<way>encode|decode)", CodecHandler, by_ticket=True),
     Route(r"(?P<path>api(?:/.*)?)", NowhereHandler),
 )
