@@ -2,9 +2,9 @@
 
 One buffer of `n` steps, little-endian, without gaps:
 `scheduled started finished due` (float64 each, milliseconds since 1970, NaN where there is none), `name number`
-(uint32 each), `attempt` (uint16), `kind`, `status` (uint8 each). A step's id is `<name>-<number>`; number
-`NO_NUMBER` says that its id stands apart. One buffer of `m` attempts: `started finished` (float64), `step`
-(uint32, index), `number` (uint16), `status` (uint8).
+(uint32 each), `attempt` (uint16), `kind`, `status`, `progress` (uint8 each). A step's id is `<name>-<number>`; number
+`NO_NUMBER` says that its id stands apart; progress is in percent, `NO_PROGRESS` where none is reported. One buffer of
+`m` attempts: `started finished` (float64), `step` (uint32, index), `number` (uint16), `status` (uint8).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ..runs.text import progress
 from ..schema import Step
 
 KINDS = ("activity", "approval", "timer", "child", "signal")
@@ -25,8 +26,9 @@ STATUSES = (
 KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
 STATUS_CODES = {status: code for code, status in enumerate(STATUSES)}
 NO_NUMBER = 0xFFFFFFFF
+NO_PROGRESS = 0xFF
 NAN = float("nan")
-STEP_TYPES = "ddddIIHBB"
+STEP_TYPES = "ddddIIHBBB"
 ATTEMPT_TYPES = "ddIHB"
 
 
@@ -42,6 +44,7 @@ class Row(NamedTuple):
     attempt: int
     kind: int
     status: int
+    progress: int
 
 
 def milliseconds(moment: datetime | None) -> float:
@@ -63,6 +66,12 @@ def number_of(step: Step) -> int:
     return int(digits) if plain and str(int(digits)) == digits else NO_NUMBER
 
 
+def percent(step: Step) -> int:
+    """How much of its work a step at work says it has done; `NO_PROGRESS` where it says nothing of the kind."""
+    found = progress(step.heartbeat) if step.finished_at is None and step.heartbeat is not None else None
+    return NO_PROGRESS if found is None else int(100 * found[0] / found[1])
+
+
 def row_of(step: Step, name: int) -> Row:
     """The row of a step whose name has this index."""
     return Row(
@@ -75,6 +84,7 @@ def row_of(step: Step, name: int) -> Row:
         min(step.attempt, 0xFFFF),
         KIND_CODES.get(step.kind, 0),
         STATUS_CODES.get(shown_status(step), 0),
+        percent(step),
     )
 
 

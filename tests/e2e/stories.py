@@ -173,8 +173,9 @@ def failed_run() -> list[Telling]:
 
 def writing_run() -> list[Telling]:
     writes = step("draft_answer-1", 8_988, 0.1, None)
+    reads = step("read_annexes-1", 8_987, 0.1, None, heartbeat={"done": 3, "total": 10})
     closed = step("fetch_contract-1", 8_984, 0.1, 1.6), step("read_terms-1", 8_985.8, 0.1, 2.1)
-    tellings = told(snapshot([*closed, writes], arguments=["ACME"], started_at=at(8_983.8)))
+    tellings = told(snapshot([*closed, reads, writes], arguments=["ACME"], started_at=at(8_983.8)))
     text = "## Draft\n\nThe clause on **liability** is unusual:\n\n1. it has no limit,\n2. it survives.\n\nWe suggest "
     piece = schema.Token(step="draft_answer-1", attempt=1, number=40, offset=0, text=text)
     message = Tokens(topic=TOPIC, number=1, pieces=[piece])

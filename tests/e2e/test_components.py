@@ -14,6 +14,21 @@ from .bare_page import BarePage, bare_page_server
 from .lab import missing
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+# The colours along the middle of the third row, from left to right, without those of lines.
+SHADES = """canvas => {
+    const ratio = devicePixelRatio;
+    const y = Math.round((22 + 25 * 2.5) * ratio);
+    const { data } = canvas.getContext("2d").getImageData(0, y, canvas.width, 1);
+    const colour = x => [...data.slice(4 * x, 4 * x + 4)].join();
+    const left = Math.round(canvas.clientWidth < 560 ? canvas.width * 0.4 : Math.min(260 * ratio, canvas.width * 0.3));
+    const runs = [];
+    for (let x = left, from = left; x < canvas.width; x++) {
+        if (x + 1 < canvas.width && colour(x + 1) === colour(x)) continue;
+        if (x - from > 20 && colour(x) !== runs.at(-1)) runs.push(colour(x));
+        from = x + 1;
+    }
+    return runs;
+}"""
 VIEWS = {
     "waiting": ("run", stories.TOPIC, stories.waiting_run),
     "finished": ("run", stories.TOPIC, stories.finished_run),
@@ -130,6 +145,21 @@ def test_state_changes_are_announced_and_tokens_are_not(bare: BarePage):
     )
     show(bare, "writing")
     assert bare.page.locator(".jwl-tokens").evaluate("each => each.closest('[aria-live],[role=status]')") is None
+
+
+def test_progress_is_seen_in_the_timeline_and_said_in_the_table(bare: BarePage):
+    view = show(bare, "writing")
+    box = view.locator(".jwl-timeline-box")
+    box.focus()
+    for _ in range(3):
+        bare.page.keyboard.press("ArrowDown")
+    view.locator(".jwl-facts").get_by_text("30 %").wait_for()
+    # Between the ground of the chosen row: what is done, and lighter what is not.
+    before, done, left, after = view.locator("canvas").evaluate(SHADES)
+    assert before == after
+    assert len({before, done, left}) == 3
+    view.get_by_role("button", name="Table").click()
+    view.get_by_role("row", name="read_annexes-1").get_by_text("running 30 %").wait_for()
 
 
 def test_reduced_motion_stops_animations(bare: BarePage):

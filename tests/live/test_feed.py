@@ -124,6 +124,23 @@ def test_another_execution_begins_anew():
     assert telling.message.number == 1
 
 
+def test_what_a_step_reports_of_its_work_is_told_in_percent():
+    feed = RunFeed("run:a/b")
+
+    def reported(heartbeat: Any, **changes: Any) -> int | None:
+        at_work = {"status": "running", "finished_at": None}
+        telling = feed.take(snapshot(step(1, **at_work | {"heartbeat": heartbeat} | changes)))
+        return telling and telling.buffers[0][-1]
+
+    assert reported(None) == columns.NO_PROGRESS
+    assert reported({"done": 3, "total": 10}) == 30
+    assert reported({"done": 3.01, "total": 10}) is None
+    assert reported({"done": 10, "total": 10}) == 100
+    assert reported({"done": 11, "total": 10}) == columns.NO_PROGRESS
+    assert reported({"done": 9, "total": 10}) == 90
+    assert reported({"done": 9, "total": 10}, status="completed", finished_at=at(5)) == columns.NO_PROGRESS
+
+
 def test_a_late_view_gets_the_whole_under_the_newest_number():
     feed = RunFeed("run:a/b")
     feed.take(snapshot(step(1)))
@@ -132,7 +149,7 @@ def test_a_late_view_gets_the_whole_under_the_newest_number():
     assert whole is not None
     assert isinstance(whole.message, RunSnapshot)
     assert (whole.message.number, whole.message.steps) == (1, 2)
-    assert len(whole.buffers[0]) == 2 * 44
+    assert len(whole.buffers[0]) == 2 * 45
 
 
 def test_columns_name_what_the_front_end_names():

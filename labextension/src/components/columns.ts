@@ -17,7 +17,8 @@ export const STATUSES = [
 ] as const;
 export type ShownStatus = (typeof STATUSES)[number];
 export const NO_NUMBER = 0xffffffff;
-const STEP_BYTES = 44;
+const NO_PROGRESS = 0xff;
+const STEP_BYTES = 45;
 const ATTEMPT_BYTES = 23;
 
 /** An attempt of a step that was tried more than once; NaN where history does not tell. */
@@ -76,6 +77,7 @@ export class StepColumns {
   attempt: Uint16Array = new Uint16Array(0);
   kind: Uint8Array = new Uint8Array(0);
   status: Uint8Array = new Uint8Array(0);
+  progress: Uint8Array = new Uint8Array(0);
   readonly attempts = new Map<number, AttemptSpan[]>();
 
   /** Replaces all steps. */
@@ -117,6 +119,7 @@ export class StepColumns {
     this.attempt = filled(this.attempt, read.halves());
     this.kind = filled(this.kind, read.octets());
     this.status = filled(this.status, read.octets());
+    this.progress = filled(this.progress, read.octets());
   }
 
   private readAttempts(view: DataView): void {
@@ -147,6 +150,11 @@ export class StepColumns {
 
   kindOf(index: number): Step["kind"] {
     return KINDS[this.kind[index]!] ?? "activity";
+  }
+
+  /** The share of its work that an open step reports as done, from 0 to 1; NaN where it reports none. */
+  shareOf(index: number): number {
+    return this.progress[index] === NO_PROGRESS ? NaN : this.progress[index]! / 100;
   }
 
   /** Whether the step has not ended. */

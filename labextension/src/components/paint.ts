@@ -5,7 +5,7 @@ import { SIGNS } from "./icons";
 import { type Scene, type Tone, toneOf } from "./scene";
 import { ticks } from "./timescale";
 import { oneLine } from "./untrusted";
-import { duration } from "./words";
+import { duration, percent } from "./words";
 
 export interface Theme {
   tone: Record<Tone, string>;
@@ -201,9 +201,23 @@ function work(
   }
   if (Number.isNaN(begunPlace)) return;
   const thick = Math.max(2, Math.min(height - 3, height * 0.62));
+  const length = Math.max(right - begun, 2);
+  const share = scene.steps.shareOf(index);
   pen.fillStyle = color;
-  rounded(pen, begun, middle - thick / 2, Math.max(right - begun, 2), thick, Math.min(3, thick / 2));
-  pen.fill();
+  rounded(pen, begun, middle - thick / 2, length, thick, Math.min(3, thick / 2));
+  if (Number.isNaN(share)) return pen.fill();
+  progress(pen, begun, middle - thick / 2, length, thick, share);
+}
+
+/** Fills the shape at hand as far as the work is done, and lightly beyond. */
+function progress(pen: Pen, left: number, top: number, length: number, thick: number, share: number): void {
+  pen.save();
+  pen.clip();
+  pen.globalAlpha = 0.4;
+  pen.fillRect(left, top, length, thick);
+  pen.globalAlpha = 1;
+  pen.fillRect(left, top, length * share, thick);
+  pen.restore();
 }
 
 function rounded(pen: Pen, x: number, y: number, width: number, height: number, radius: number): void {
@@ -224,7 +238,9 @@ function took(pen: Pen, scene: Scene, row: number, right: number, middle: number
   const open = scene.steps.isOpen(index);
   const ms = (open ? scene.now : scene.steps.finished[index]!) - scene.steps.scheduled[index]!;
   const tries = scene.steps.attempt[index]! > 1 ? `${scene.steps.attempt[index]} attempts · ` : "";
-  const text = `${tries}${duration(ms)}${open ? "…" : ""}`;
+  const share = scene.steps.shareOf(index);
+  const done = Number.isNaN(share) ? "" : `${percent(share)} · `;
+  const text = `${tries}${done}${duration(ms)}${open ? "…" : ""}`;
   const width = pen.measureText(text).width;
   const outside = right + 6 + width < frame.width;
   pen.fillStyle = theme.ground;

@@ -5,7 +5,7 @@ import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
 import { TokenStream } from "./token_stream";
 import { oneLine } from "./untrusted";
-import { duration, moment, statusWords, time, usageWords } from "./words";
+import { duration, moment, percent, statusWords, time, usageWords } from "./words";
 
 interface DetailsProps {
   model: RunModel;
@@ -46,7 +46,7 @@ function useDetails(model: RunModel, index: number): [Details | null, string | n
   const [error, setError] = useState<string | null>(null);
   const { steps } = model;
   const id = model.stepId(index);
-  const state = `${id} ${steps.status[index]} ${steps.attempt[index]} ${steps.finished[index]}`;
+  const state = `${id} ${steps.status[index]} ${steps.attempt[index]} ${steps.finished[index]} ${steps.progress[index]}`;
   useEffect(() => {
     let wanted = true;
     model.details(index).then(
@@ -133,6 +133,7 @@ function Facts({ model, index }: { model: RunModel; index: number }) {
     ["in queue", works ? duration((steps.started[index]! || end) - steps.scheduled[index]!) : ""],
     [works ? "ran" : "waited", duration(end - (works ? steps.started[index]! : steps.scheduled[index]!))],
     ["attempt", steps.attempt[index]! > 1 ? String(steps.attempt[index]) : ""],
+    ["done", percent(steps.shareOf(index))],
     ["due", steps.isOpen(index) ? moment(steps.due[index]!) : ""],
   ];
   return (

@@ -4,7 +4,7 @@ import type { RunModel } from "./run_model";
 import { type Filter, filtered } from "./scene";
 import { Icon } from "./status";
 import { oneLine } from "./untrusted";
-import { duration, statusWords } from "./words";
+import { duration, percent, statusWords } from "./words";
 
 const ROW = 28;
 const SHOWN_ROWS = 14;
@@ -157,7 +157,7 @@ function StepRow({ model, index, place, selected, reachable, onSelect }: RowProp
     >
       <td class="jwl-clip">{oneLine(model.stepId(index), 120)}</td>
       <td class="jwl-nowrap">
-        <Icon status={steps.statusOf(index)} /> {statusWords(steps.statusOf(index))}
+        <Icon status={steps.statusOf(index)} /> {statusWords(steps.statusOf(index))} {percent(steps.shareOf(index))}
       </td>
       <td class="jwl-number">{works ? duration(steps.started[index]! - steps.scheduled[index]!) : ""}</td>
       <td class="jwl-number">{kind === "signal" ? "" : `${duration(ran)}${open && !Number.isNaN(ran) ? "…" : ""}`}</td>

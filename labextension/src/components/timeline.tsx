@@ -4,7 +4,7 @@ import type { Filter } from "./scene";
 import { Pill } from "./status";
 import { TimelineCanvas } from "./timeline_canvas";
 import { oneLine } from "./untrusted";
-import { duration } from "./words";
+import { duration, percent } from "./words";
 
 interface TimelineProps {
   model: RunModel;
@@ -47,7 +47,8 @@ export function Timeline({ model, filter, selected, onSelect }: TimelineProps) {
     return () => made.destroy();
   }, [model]);
   useEffect(() => drawn.current?.setFilter(filter), [filter]);
-  useEffect(() => drawn.current?.select(selected), [selected]);
+  // At once too: a key that comes before would count from what was chosen earlier.
+  useLayoutEffect(() => drawn.current?.select(selected), [selected]);
   const onKeyDown = (event: KeyboardEvent) => {
     const act = KEYS[event.key];
     const next = drawn.current?.step(event.key) ?? -1;
@@ -108,6 +109,7 @@ function StepTip({ model, tip, width }: { model: RunModel; tip: Tip; width: numb
       <div class="jwl-muted">
         {held ? "waited" : "ran"} {duration(ran) || "—"}
         {!held && !Number.isNaN(queued) && ` · in queue ${duration(queued)}`}
+        {!Number.isNaN(steps.shareOf(index)) && ` · ${percent(steps.shareOf(index))} done`}
         {steps.attempt[index]! > 1 && ` · attempt ${steps.attempt[index]}`}
       </div>
     </div>

@@ -70,3 +70,8 @@ export function usageWords(usage: Usage): string {
   ];
   return parts.filter(Boolean).join(", ");
 }
+
+/** `30 %` for a share from 0 to 1; empty for none. */
+export function percent(share: number): string {
+  return Number.isNaN(share) ? "" : `${Math.floor(share * 100 + 1e-9)} %`;
+}
