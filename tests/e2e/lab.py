@@ -81,7 +81,13 @@ def offer_tree(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def jupyter_lab(
-    home: Path, folder: Path, *, with_extension: bool = True, app: tuple[str, str] = JUPYTERLAB
+    home: Path,
+    folder: Path,
+    *,
+    with_extension: bool = True,
+    app: tuple[str, str] = JUPYTERLAB,
+    base_url: str = "/",
+    options: Sequence[str] = (),
 ) -> Iterator[str]:
     """A server for the notebooks in `folder`, with our extension in its pages or without; gives its address."""
     module, application = app
@@ -94,16 +100,19 @@ def jupyter_lab(
         *(sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--IdentityProvider.token=test"),
         *(f"--ServerApp.root_dir={folder}", f"--{application}.expose_app_in_browser=True"),
+        *(f"--ServerApp.base_url={base_url}", *options),
     ]
     environment = kernel_environment(home, folder) | {
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTER_PATH": str(offer_tree(folder / ".jupyter" / "tree")),
+        "PYTHONPATH": str(ROOT),
     }
     with (folder / ".jupyter" / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
         try:
-            wait_until_up(port, server)
-            yield f"http://127.0.0.1:{port}"
+            address = f"http://127.0.0.1:{port}{base_url.rstrip('/')}"
+            wait_until_up(address, server)
+            yield address
         finally:
             server.terminate()
             try:
@@ -113,11 +122,11 @@ def jupyter_lab(
                 server.wait(5)
 
 
-def wait_until_up(port: int, server: subprocess.Popen[bytes]) -> None:
+def wait_until_up(address: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert server.poll() is None, "jupyter lab ended at once"
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/api", timeout=2):
             return
         time.sleep(0.1)
     raise AssertionError(f"jupyter lab did not answer within {START_SECONDS} s")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_workflows.live.messages import wire_text
+from jupyter_workflows import schema
+from jupyter_workflows.live.feed import Telling
+from jupyter_workflows.live.messages import Tokens, wire_text
 
-from . import hostile_views
+from . import hostile_views, stories
 from .bare_page import BarePage, PageServer, bare_page_server
 from .hostile import PAYLOADS
 
@@ -112,6 +114,21 @@ def test_ten_megabytes_anywhere_stay_small(bare: BarePage):
     assert bare.explore(views) == {}
     assert time.monotonic() - began < 30
     assert bare.page.evaluate("() => document.getElementById('root').textContent.length") < 500_000
+
+
+def test_ten_megabytes_of_tokens_stay_small(bare: BarePage):
+    first, _ = stories.writing_run()
+    view = bare.show("run", stories.TOPIC, [first])
+    part = "megabyte " * 10_000 + "**bold**\n\n"
+    pieces = [
+        schema.Token(step="draft_answer-1", attempt=1, number=number, offset=number * len(part), text=part)
+        for number in range(TEN_MEGABYTES // len(part))
+    ]
+    for number, at in enumerate(range(0, len(pieces), 15)):
+        bare.tell(Telling(Tokens(topic=stories.TOPIC, number=number + 1, pieces=pieces[at : at + 15])))
+    view.locator(".jwl-tokens").get_by_text("characters that are not shown").wait_for()
+    assert view.locator(".jwl-tokens").evaluate("each => each.textContent.length") < 150_000
+    assert bare.outside() == {}
 
 
 @pytest.mark.parametrize("sink", ["input", "output value", "approval message", "editable value", "run failure message"])

@@ -11,6 +11,8 @@ export interface Abandoned {
 
 const KEPT_ABANDONED = 20;
 const KEPT_CHARACTERS = 20_000;
+// A text that runs away must not fill the page: of a very long one the end is shown.
+export const MOST_CHARACTERS = 120_000;
 
 class Listeners {
   private readonly all = new Set<() => void>();
@@ -44,18 +46,20 @@ export class TokenText {
   /** Tells of what is more than text: another attempt, another beginning, the end. */
   readonly shape = new Listeners();
   private readonly listeners = new Listeners();
+  private cut = false;
 
   /** Gives whether more than the text changed. */
   take(piece: Token): boolean {
     if (piece.attempt < this.attempt) return false;
     const { generation, done } = this;
     if (piece.attempt > this.attempt) this.restart(piece);
-    else if (piece.offset > this.length || piece.offset < this.begins) this.begin(piece.offset);
+    else if (piece.offset > this.length || (piece.offset < this.begins && !this.cut)) this.begin(piece.offset);
     const points = [...piece.text];
     const known = this.length - piece.offset;
     if (points.length > known) {
       this.pieces.push(known ? points.slice(known).join("") : piece.text);
       this.length = piece.offset + points.length;
+      this.shorten();
     }
     this.done ||= piece.done;
     this.listeners.tell();
@@ -84,8 +88,18 @@ export class TokenText {
     this.begin(piece.offset);
   }
 
+  private shorten(): void {
+    if (this.length - this.begins <= MOST_CHARACTERS) return;
+    const kept = [...this.text].slice(-MOST_CHARACTERS / 2);
+    this.begin(this.length);
+    this.pieces = [kept.join("")];
+    this.begins = this.length - kept.length;
+    this.cut = true;
+  }
+
   private begin(offset: number): void {
     this.generation++;
+    this.cut = false;
     this.pieces = [];
     this.begins = this.length = offset;
   }
