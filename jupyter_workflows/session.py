@@ -46,6 +46,7 @@ from .security.identity import local_user
 from .worker import load_bundle, task_queue
 
 if TYPE_CHECKING:
+    from .durable.run import NotebookRun
     from .replay.gate import Gate
     from .runs.lists import Inbox, RunList
     from .runs.statistics.dashboard import RunDashboard
@@ -64,6 +65,7 @@ class Session:
         directory: The directory whose modules belong to the notebook.
         notebook: The notebook's path, where it is known.
         progress: Told what a slow step is doing.
+        durable: The run of the notebook's durable cells, once somebody has asked for it.
     """
 
     home: Home = field(default_factory=Home.locate)
@@ -73,6 +75,7 @@ class Session:
     notebook: str | None = None
     progress: Progress | None = None
     cells: CellLog = field(default_factory=CellLog)
+    durable: NotebookRun | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()

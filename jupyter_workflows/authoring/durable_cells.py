@@ -23,7 +23,7 @@ from temporalio.common import RawValue
 from ..schema.durable import CellRun, DurableCellsStart, KernelIdentity
 
 WORKFLOW = "durable_cells"
-STEP = "cell"
+STEP = "durable cell"
 BEGIN = "jupyter_workflows.begin_cell"
 FORGET = "jupyter_workflows.forget_cells"
 END = "jupyter_workflows.end_cells"
@@ -80,7 +80,7 @@ class DurableCells:
         """Opens the step of a cell and gives its id."""
         self.kernel = cell.kernel
         self.count += 1
-        name = cell.title if NAME.fullmatch(cell.title) else STEP
+        name = cell.title if NAME.fullmatch(cell.title) else "cell"
         step = f"{name}-{self.count}"
         self.open[step] = asyncio.get_running_loop().create_task(self.execute(cell, step))
         return step

@@ -31,6 +31,7 @@ FUNCTIONS = {
     "query": ("run_commands", "query"),
     "replay": ("replay_commands", "replay_histories"),
     "history": ("replay_commands", "history"),
+    "durable": ("durable_commands", "durable"),
     "bundle": ("workflow_commands", "bundle"),
     "lint": ("workflow_commands", "lint"),
     "export": ("export_commands", "export_package"),

@@ -297,6 +297,28 @@ SUBCOMMANDS = (
         ["history review-1f2e3d4c", "history review-1f2e3d4c histories/ --impersonal"],
     ),
     Subcommand(
+        "durable",
+        "the record of a notebook's durable cells",
+        "Lists the durable cells of this notebook with what is recorded of them. `forget` drops the records of "
+        "cells, so that they run again; `restart` drops all; `take-over` lets this kernel record cells where another "
+        "one did before; `adopt` takes over the record of the path that a renamed or copied notebook had before.",
+        [
+            option(
+                "action",
+                metavar="ACTION",
+                nargs="?",
+                choices=("list", "forget", "restart", "take-over", "adopt"),
+                default="list",
+                help="list, forget, restart, take-over or adopt; default: list",
+            ),
+            option("words", metavar="CELL", nargs="*", help="cells to forget, or `all`; the path or run to adopt"),
+            option(
+                "--notebook", metavar="PATH", help="the notebook's path; default: this notebook", candidates="paths"
+            ),
+        ],
+        ["durable", "durable forget train", "durable adopt old_name.ipynb"],
+    ),
+    Subcommand(
         "bundle",
         "where the code of a workflow is",
         "Says where the bundle of a workflow is: the package its runs execute. In a notebook the cells are bundled as "

@@ -34,7 +34,7 @@ MAX_DEPTH = 150
 PICKLED = "pickle"
 MAX_FIGURES = 1_000
 # Libraries whose objects draw: what they have drawn is kept as the cell's output.
-FIGURES = frozenset({"matplotlib", "plotly", "altair", "bokeh", "ipywidgets", "anywidget", "IPython"})
+FIGURES = frozenset({"matplotlib", "plotly", "altair", "bokeh", "ipywidgets", "anywidget"})
 
 
 class Unstorable(Exception):
@@ -186,8 +186,10 @@ def is_plain_instance(cls: type[Any]) -> bool:
     """Whether instances of a class of the notebook are nothing but their attributes."""
     own = [base for base in cls.__mro__ if base is not object and base.__module__ not in ("abc", "typing")]
     special = ("__slots__", "__reduce__", "__reduce_ex__", "__getstate__", "__new__")
-    return all(base.__module__ == "__main__" for base in own) and not any(
-        name in vars(base) for base in own for name in special
+    return (
+        bool(own)
+        and all(base.__module__ == "__main__" for base in own)
+        and not any(name in vars(base) for base in own for name in special)
     )
 
 
@@ -199,7 +201,8 @@ def is_for_show(value: Any) -> bool:
         return 0 < len(parts) <= MAX_FIGURES and all(map(is_for_show, parts))
     if isinstance(value, io.IOBase):
         return value.closed
-    return any(base.__module__.partition(".")[0] in FIGURES for base in cls.__mro__)
+    modules = {base.__module__ for base in cls.__mro__}
+    return any(name.partition(".")[0] in FIGURES or name.startswith("IPython.core.display") for name in modules)
 
 
 def is_exactly(*names: str) -> Callable[[Any, type[Any]], bool]:
@@ -267,6 +270,10 @@ def _named_tuple(packer: Packer, value: Any, path: str, inner: tuple[int, ...]) 
     return tagged("namedtuple", cls=packer.class_of(value, path), items=packer.items(value, path, inner))
 
 
+def _list(packer: Packer, value: Any, path: str, inner: tuple[int, ...]) -> Any:
+    return tagged("list", cls=packer.class_of(value, path), items=packer.items(list(value), path, inner))
+
+
 Packed = Callable[[Packer, Any, str, tuple[int, ...]], Any]
 
 
@@ -285,6 +292,11 @@ def is_named_tuple(_value: Any, cls: type[Any]) -> bool:
     return cls.__bases__ == (tuple,) and hasattr(cls, "_fields")
 
 
+def is_list(value: Any, cls: type[Any]) -> bool:
+    """Whether a value is a list of a class of its own that adds nothing but methods."""
+    return cls.__bases__ == (list,) and not getattr(value, "__dict__", None)
+
+
 BUILT_IN = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float})
 OTHERS: tuple[tuple[Callable[[Any, type[Any]], bool], Packed], ...] = (
     (is_exactly("pandas.DataFrame", "pandas.Series", "pyarrow.Table", "numpy.ndarray"), _tabular),
@@ -295,6 +307,7 @@ OTHERS: tuple[tuple[Callable[[Any, type[Any]], bool], Packed], ...] = (
     (lambda _, cls: issubclass(cls, BaseModel), _model),
     (is_dataclass, _dataclass),
     (is_named_tuple, _named_tuple),
+    (is_list, _list),
 )
 
 CONTAINERS: dict[type, Packed] = {
@@ -318,6 +331,10 @@ CONTAINERS: dict[type, Packed] = {
         factory=packer.pack(value.default_factory, f"{path}.default_factory", inner),
     ),
 }
+
+
+# What is stored though it can't be sent: see `payloads.kinds`.
+PACKED = (range, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, collections.defaultdict)
 
 
 def _moment(value: datetime.datetime | datetime.time) -> list[Any]:

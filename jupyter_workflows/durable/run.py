@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -32,11 +32,11 @@ from ..notebook.bundle import BundleFiles, write_bundle
 from ..notebook.items import Closure
 from ..payloads.values import ValueConverter
 from ..runs.client import StartRequest, start_run
-from ..schema.durable import CellRecord, CellRun, KernelIdentity
+from ..schema.durable import CellRecord, CellRun, CellStatus, KernelIdentity
 from ..security.identity import local_user
 from ..worker import task_queue
 from . import values
-from .history import NotebookRecord, Reading, Recorded, payload_of
+from .history import Attempt, NotebookRecord, Reading, Recorded, payload_of
 from .kernels import is_dead, this_kernel
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ def run_id(place: str, user: str) -> str:
     digest = hashlib.sha256(json.dumps([place, user]).encode("utf-8", "surrogateescape")).hexdigest()
     stem = _SLUG.sub("-", Path(place).stem).strip("-").lower()[:30] or "notebook"
     return f"cells-{stem}-{digest[:10]}"
+
+
+def run_of(session: Session) -> NotebookRun:
+    """The run of the notebook of a session, one for all that asks."""
+    if session.durable is None:
+        session.durable = NotebookRun(session)
+    return session.durable
 
 
 class NotebookRun:
@@ -125,6 +132,7 @@ class NotebookRun:
             self.known = None
             step = self.opened(cell)
         self.record.kernel = self.kernel
+        self.record.attempts[cell.cell] = Attempt(cell, step, datetime.now(UTC))
         self.steps[step] = cell
         self.beats[step] = loop_thread().submit(self.live(step))
         return step
@@ -213,6 +221,7 @@ class NotebookRun:
             except RPCError as second:
                 raise unrecorded(second) from None
         recorded = Recorded(record, payload)
+        self.end_attempt(record.cell, "finished")
         self.record.records[record.cell] = recorded
         return recorded
 
@@ -224,8 +233,15 @@ class NotebookRun:
     def fail(self, step: str, error: ApplicationError) -> None:
         """Records that a cell has failed; where that can't be said, its step times out."""
         self.stop(step)
-        self.steps.pop(step, None)
+        cell = self.steps.pop(step, None)
+        if cell is not None:
+            self.end_attempt(cell.cell, "failed")
         loop_thread().run(quietly(self.step(step).fail(error)))
+
+    def end_attempt(self, cell: str, status: CellStatus) -> None:
+        """Notes how a cell has ended."""
+        attempt = self.record.attempts[cell]
+        attempt.status, attempt.ended_at = status, datetime.now(UTC)
 
     def stop(self, step: str) -> None:
         """Ends the signs of life of a step."""
@@ -291,12 +307,28 @@ class NotebookRun:
             records=dict(known.records), kernel=known.kernel, queue=self.queue, count=known.count, is_open=True
         )
 
+    def adopt(self, other: str) -> int:
+        """Takes over what another run recorded, its values included; gives how many cells those are."""
+        client = self.session.client()
+        found = loop_thread().run(NotebookRun(self.session, other).reading(client))
+        if found.records:
+            records = {cell: self.copied(client, recorded) for cell, recorded in found.records.items()}
+            self.known = NotebookRecord(records={**self.record.records, **records}, kernel=self.kernel)
+            self.restart(keep=True)
+        return len(found.records)
+
+    def copied(self, client: Client, recorded: Recorded) -> Recorded:
+        """A record with its values stored for this run: those of the other go when it goes."""
+        parts = self.fetch(recorded.values)
+        return Recorded(recorded.record, loop_thread().run(self.recording(client, recorded.record, parts)))
+
     def forget(self, cells: list[str]) -> None:
         """Drops the records of cells: they run again."""
         self.open()
         loop_thread().run(self.update(FORGET, cells))
         for cell in cells:
             self.record.records.pop(cell, None)
+            self.record.attempts.pop(cell, None)
 
     def end(self) -> None:
         """Ends the run."""

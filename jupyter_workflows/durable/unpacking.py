@@ -163,6 +163,10 @@ def _named_tuple(parts: Parts, namespace: Names) -> Any:
     return cls(*_items(parts, namespace))
 
 
+def _list(parts: Parts, namespace: Names) -> Any:
+    return _class(parts, namespace, lambda cls: cls.__bases__ == (list,))(_items(parts, namespace))
+
+
 def _with_attributes(parts: Parts, namespace: Names) -> Any:
     table = parts["table"]
     table.attrs = unpack(parts["attrs"], namespace)
@@ -195,6 +199,7 @@ UNPACKERS: dict[str, Callable[[Parts, Names], Any]] = {
     "model": _model_instance,
     "enum": _enum,
     "namedtuple": _named_tuple,
+    "list": _list,
     "numpy": lambda parts, _: parts["array"][()],
     "pandas": lambda parts, _: parts["series"].iloc[0],
     "missing": _missing,

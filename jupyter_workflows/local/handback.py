@@ -33,6 +33,7 @@ from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from ..authoring.durable_cells import STEP as CELL
 from .workflow_tasks import fail_workflow_task
 
 AT_ONCE = 16
@@ -144,9 +145,11 @@ async def described(client: Client, run: WorkflowExecution) -> DescribeWorkflowE
 
 
 def started(found: DescribeWorkflowExecutionResponse) -> list[PendingActivityInfo]:
-    """The steps that a worker is said to be at."""
+    """The steps that a worker is said to be at; durable cells are left out, which a kernel runs."""
     return [
-        step for step in found.pending_activities if step.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+        step
+        for step in found.pending_activities
+        if step.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED and step.activity_type.name != CELL
     ]
 
 

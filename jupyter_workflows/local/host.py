@@ -23,6 +23,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from ..authoring.durable_cells import WORKFLOW as DURABLE_CELLS
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
 from ..plugin.begun import begun
@@ -290,7 +291,9 @@ class WorkerHost:
         if self._client is None or not self._client.done():
             return None
         try:
-            return (await self._client.result().count_workflows(query(queues))).count
+            # A notebook's durable cells need a worker only while there is a kernel, which has a lease.
+            wanted = f"{query(queues)} AND WorkflowType != '{DURABLE_CELLS}'"
+            return (await self._client.result().count_workflows(wanted)).count
         except RPCError:
             return None
 

@@ -1,11 +1,12 @@
 """`%%durable`: a cell's values are restored where its code and inputs are as recorded; else it runs."""
 
 from __future__ import annotations
+import __future__
 
 import time
+import types
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +18,10 @@ from ..durable import values
 from ..durable.history import Recorded
 from ..durable.inputs import ABSENT, BY_TYPE, Digests, Inputs, difference
 from ..durable.packing import Unstorable, is_code, is_for_show
-from ..durable.run import NotebookRun
+from ..durable.refusals import refuse_foreseen, unstorable
+from ..durable.run import run_of
 from ..durable.showing import Showing, show_again
-from ..errors import DurableCellError, PayloadError
+from ..errors import PayloadError
 from ..notebook.bindings import NOTEBOOK_ONLY
 from ..notebook.cell_names import CellNames, digest_of, names_of
 from ..payloads.values import ValueConverter
@@ -72,7 +74,7 @@ class DurableCells:
         self.shell = shell
         self.session = session
         self.recorder = recorder
-        self.run = NotebookRun(session)
+        self.run = run_of(session)
         self.digests = Digests()
         self.begun: Begun | None = None
         self.unrecorded: dict[str, Begun] = {}
@@ -204,7 +206,12 @@ class DurableCells:
     # A cell that runs ------------------------------------------------------------------------------------------------
 
     def start(self, begun: Begun, why: str) -> None:
-        """Opens the cell's step; the body runs after that."""
+        """Opens the cell's step; the body runs after that.
+
+        Raises:
+            DurableCellError: A value will certainly not be storable, or the step can't be opened.
+        """
+        refuse_foreseen(begun.names, self.shell.user_ns, {*begun.options.skip, *begun.options.pickle})
         noted = begun.noted
         begun.step = self.run.begin(
             CellRun(
@@ -262,7 +269,8 @@ class DurableCells:
     def is_defined_here(self, begun: Begun, name: str) -> bool:
         """Whether a restored cell gives a name its value by executing the definition."""
         value = self.shell.user_ns[name]
-        return begun.names.defines(name) and (is_code(value) or type(value).__name__ == "module")
+        kinds = (types.ModuleType, type(__future__.annotations))
+        return begun.names.defines(name) and (is_code(value) or isinstance(value, kinds))
 
     def store(self, begun: Begun) -> None:
         """Sends the record of a cell that has run.
@@ -274,7 +282,7 @@ class DurableCells:
         encoded, problems = self.encoded(begun)
         if problems:
             self.unrecorded[begun.cell] = begun
-            error = unstorable(problems)
+            error = unstorable(problems, begun.bound)
             self.run.fail(begun.step, ApplicationError(str(error), type="Unstorable", non_retryable=True))
             raise error
         record = CellRecord(
@@ -386,19 +394,6 @@ def failure_of(error: BaseException) -> ApplicationError:
     details = {"location": None, "traceback": redacted("\n".join(shown))}
     words = redacted(str(error) or type(error).__name__)
     return ApplicationError(words, details, type=type(error).__name__, non_retryable=True)
-
-
-def unstorable(problems: Iterable[Unstorable]) -> DurableCellError:
-    """Says which values can't be stored, and what to do."""
-    found = list(problems)
-    names = list(dict.fromkeys(problem.path.split(".")[0].split("[")[0].split(" ")[0] for problem in found))
-    flags = " ".join(f"--skip {name}" for name in names)
-    pickles = " ".join(f"--pickle {name}" for name in names)
-    return DurableCellError(
-        f"the cell has run and its values are in the kernel, but it is not recorded: {'; '.join(map(str, found))}. "
-        f"Add `{flags}` to its first line to leave that out, or `{pickles}` to store a pickle, and run it again: it "
-        "is recorded then without running"
-    )
 
 
 def title_of(source: str) -> str:

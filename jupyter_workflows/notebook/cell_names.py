@@ -8,7 +8,7 @@ import functools
 import hashlib
 import re
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .scopes import bound_names, references
@@ -27,6 +27,7 @@ class CellNames:
         reads: The notebook's names it reads before it has bound them itself; those that only its functions read count.
         binds: The names it binds, in source order.
         definitions: The imports, functions and classes at its top, in source order.
+        assigned: The assignments at its top whose names nothing later in the cell binds or deletes.
         entered: The names that `with ... as name` binds at its top: they are of no use behind it.
         postponed: Whether annotations are not evaluated.
     """
@@ -35,6 +36,7 @@ class CellNames:
     reads: tuple[str, ...]
     binds: tuple[str, ...]
     definitions: tuple[Statement, ...]
+    assigned: tuple[ast.stmt, ...] = ()
     entered: frozenset[str] = frozenset()
     postponed: bool = False
 
@@ -68,7 +70,8 @@ def names_of(source: str) -> CellNames:
     bound = dict.fromkeys(name for statement in parsed.statements for name in statement.names)
     definitions = tuple(found for found in parsed.statements if is_definition(found))
     entered = frozenset(name for statement in parsed.statements for name in entered_names(statement.node))
-    return CellNames(code, tuple(reads), tuple(bound), definitions, entered, parsed.future_annotations)
+    assigned = tuple(last_assignments(parsed.statements))
+    return CellNames(code, tuple(reads), tuple(bound), definitions, assigned, entered, parsed.future_annotations)
 
 
 def digest_of(texts: Iterable[str]) -> str:
@@ -154,8 +157,7 @@ class Flow:
                 elif reference.name not in bound:
                     self.read.append(reference.name)
             if isinstance(node, ast.Delete):
-                targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
-                self.read.extend(name for name in targets if name not in bound)
+                self.read.extend(name for name in deleted_names(node) if name not in bound)
 
 
 def is_definition(statement: Statement) -> bool:
@@ -165,6 +167,22 @@ def is_definition(statement: Statement) -> bool:
     node = statement.node
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
     return isinstance(value, ast.Lambda)
+
+
+def last_assignments(statements: Sequence[Statement]) -> Iterator[ast.stmt]:
+    """The assignments whose values are there when the cell has run to its end."""
+    for index, statement in enumerate(statements):
+        if statement.kind != "assign":
+            continue
+        later = [name for after in statements[index + 1 :] for name in (*after.names, *deleted_names(after.node))]
+        if not set(statement.names) & set(later):
+            yield statement.node
+
+
+def deleted_names(node: ast.stmt) -> list[str]:
+    """The names that a statement deletes."""
+    targets = node.targets if isinstance(node, ast.Delete) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def entered_names(node: ast.stmt) -> list[str]:
