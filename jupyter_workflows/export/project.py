@@ -17,6 +17,16 @@ from .requirements import constraint_lines, constraints, dependencies
 from .wheel import build_wheel, wheel_name
 
 VERSION = "0.1.0"
+CHART = (
+    "Chart.yaml",
+    "values.yaml",
+    "values.schema.json",
+    "templates/_names.tpl",
+    "templates/deployment.yaml",
+    "templates/networkpolicy.yaml",
+    "templates/reviewers.yaml",
+    "templates/scaledobject.yaml",
+)
 # Names of variables that hold something secret, as code asks for them.
 SECRET = re.compile(r"\b[A-Z][A-Z0-9_]*(?:_API_KEY|_TOKEN|_SECRET|_PASSWORD)\b")
 MODELS = re.compile(r"\bjupyter_workflows\.ai\b|\bfrom jupyter_workflows import [^\n]*\bai\b")
@@ -68,6 +78,10 @@ class Project:
             "constraints.txt": constraint_lines(constraints(self.bundle.manifest.distributions)),
             "README.md": rendering.render("README.md", self.readme_values()),
             ".gitignore": rendering.render("gitignore", {}),
+            ".dockerignore": rendering.render("dockerignore", {}),
+            ".github/workflows/test.yml": rendering.render("github/test.yml", self.names),
+            "Dockerfile": rendering.render("Dockerfile", self.names),
+            **self.chart(),
             f"src/{self.package}/__init__.py": rendering.render("src/__init__.py", {}),
             f"src/{self.package}/__main__.py": rendering.render("src/__main__.py", self.names),
             "tests/test_replay.py": rendering.render("tests/test_replay.py", self.names),
@@ -103,6 +117,16 @@ class Project:
         lines = "\n".join(f"  {rendering.toml(requirement)}," for requirement in needed)
         values = {**self.names, "description": rendering.toml(one_line(self.description)), "dependencies": lines}
         return rendering.render("pyproject.toml", values)
+
+    def chart(self) -> dict[str, str]:
+        """The Helm chart."""
+        values = {
+            **self.names,
+            "description": rendering.yaml(one_line(self.description)),
+            # A tag takes no plus sign.
+            "tag": self.version.replace("+", "-"),
+        }
+        return {f"chart/{file}": rendering.render(f"chart/{file}", values) for file in CHART}
 
     def extras(self) -> list[str]:
         """The extras of the base package that the code needs."""

@@ -6,6 +6,7 @@ of the functions here: a user's text is never put into a file in any other way.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import string
@@ -61,7 +62,7 @@ def python(text: str) -> str:
 def markdown(text: str) -> str:
     """A text as plain words of Markdown, on one line."""
     words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&@])", r"\\\1", words)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~@])", r"\\\1", html.escape(words, quote=False))
 
 
 def comment(text: str) -> str:

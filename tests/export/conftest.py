@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -40,6 +41,11 @@ class Installed:
 
     exported: Exported
     environment: Path
+
+    @property
+    def site_packages(self) -> Path:
+        (found,) = self.environment.glob("lib/python3*/site-packages")
+        return found
 
     def python(self, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
         return self.program("python", *arguments, **settings)
@@ -126,11 +132,26 @@ class Serving:
     environment: dict[str, str]
     worker: subprocess.Popen[str]
 
-    def command(self, *words: str, code: int = 0) -> Any:
+    def command(self, *words: str, code: int = 0, **settings: str) -> Any:
         """What a command of the package tells, as data."""
-        done = self.installed.program("licence-review", *words, "--json", env=self.environment)
+        done = self.installed.program("licence-review", *words, "--json", env={**self.environment, **settings})
         assert done.returncode == code, done.stdout + done.stderr + self.log
         return json.loads(done.stdout or done.stderr)
+
+    def healthy(self, *words: str) -> Any:
+        done = self.installed.program("licence-review", *words, "--json", env=self.environment)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def http(self, endpoint: str, path: str, method: str = "GET") -> tuple[int, str]:
+        """Status and text of an answer of the worker."""
+        host, _, port = self.environment[f"JUPYTER_WORKFLOWS_{endpoint}"].rpartition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     @property
     def log(self) -> str:

@@ -55,3 +55,57 @@ def installed_packages(serving: Serving) -> set[str]:
     code = "from importlib import metadata as m; print(*{d.metadata['Name'] for d in m.distributions()}, sep='\\n')"
     names = serving.installed.python("-c", code).stdout.split()
     return set(sorted(names, key=str.lower)[:20])
+
+
+def test_a_changed_line_makes_the_replay_fail_with_the_line(installed: Installed):
+    workflows = installed.site_packages / "licence_review" / "bundle" / "workflows.py"
+    before = workflows.read_text(encoding="utf-8")
+    old = "    texts = await parallel_map(read_texts, packages, max_concurrent=8)\n"
+    new = "    texts = await parallel_map(review_texts, packages, max_concurrent=8)\n"
+    assert before.count(old) == 1
+    line = before[: before.index(old)].count("\n") + 1
+    try:
+        workflows.write_text(before.replace(old, new), encoding="utf-8")
+        done = installed.python("-m", "pytest", "-q", "tests/test_replay.py")
+    finally:
+        workflows.write_text(before, encoding="utf-8")
+    assert done.returncode == 1
+    assert f"workflows.py:{line}, cell" in done.stdout
+    assert new.strip() in done.stdout
+
+
+def test_the_worker_tells_its_health_and_metrics(serving: Serving):
+    ready = serving.until(lambda: serving.healthy("health"))
+    assert (ready["status"], ready["version"]) == ("ok", serving.installed.exported.build)
+    assert serving.http("HEALTH", "/healthz")[0] == 200
+    assert serving.http("HEALTH", "/")[0] == 404
+    assert serving.http("HEALTH", "/healthz", method="POST")[0] == 405
+    status, metrics = serving.http("METRICS", "/metrics")
+    assert status == 200
+    assert "temporal_worker_task_slots_available" in metrics
+
+
+def test_new_runs_start_on_its_version(serving: Serving):
+    (version,) = serving.until(lambda: [found for found in serving.command("versions") if found["state"] == "current"])
+    assert version == {"build_id": serving.installed.exported.build, "state": "current", "share": 100.0}
+    assert serving.command("promote", "--ramp", "300", code=2)["error"]["type"] == "CommandError"
+
+
+def test_a_decision_with_an_unknown_key_is_refused(serving: Serving):
+    arguments = json.dumps({"register": str(serving.folder / "strangers.sqlite"), "limit": 20})
+    serving.command("start", "review_licences", arguments, "--id", "guarded")
+    (approval, *_) = serving.until(
+        lambda: [found for found in serving.command("inbox") if found["workflow_id"] == "guarded"]
+    )
+    stranger = {"JUPYTER_WORKFLOWS_HOME": str(serving.folder / "stranger")}
+    refused = serving.command("approve", "guarded", approval["id"], code=1, **stranger)
+    assert "not signed by a reviewer this worker knows" in refused["error"]["message"]
+    serving.command("terminate", "guarded")
+
+
+def test_the_worker_ends_in_order_when_it_is_told_to(serving: Serving):
+    serving.worker.terminate()
+    assert serving.worker.wait(60) == 0
+    assert serving.log.rstrip().endswith("ended")
+    told = serving.command("health", code=1)
+    assert told["status"].startswith("no answer")
