@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, HeaderCodecBehavior, Plugin
@@ -77,28 +77,20 @@ async def connect(
             namespace; names the value, where it was set, and the remedy.
         PayloadError: The storage setting makes no sense, or encryption is on and its keys can't be had.
     """
-    is_near = settings.host in LOOPBACK
     if plugins is None:
         from ..plugin import EnginePlugin
 
-        plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if is_near else OFTEN)]
-    codec = encryption(home.keys if home else None, settings.namespace)
-    storages = select_storage(home.blobs, server=settings.address) if home else []
+        plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if is_near(settings) else OFTEN)]
+    options = wire_options(settings, home)
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             client = await Client.connect(
                 settings.address,
                 namespace=settings.namespace,
-                api_key=settings.api_key,
-                tls=False if settings.tls is None and not settings.api_key else settings.tls,
-                rpc_metadata=dict(settings.headers),
                 identity=identity,
-                data_converter=data_converter(*storages, codec=codec),
-                # The SDK's default. Within one machine it would only cost processor time.
-                grpc_compression=GrpcCompression.NONE if is_near else GrpcCompression.GZIP,
-                header_codec_behavior=HeaderCodecBehavior.CODEC if codec else HeaderCodecBehavior.NO_CODEC,
                 plugins=plugins,
                 runtime=runtime,
+                **options,
             )
             await _see_namespace(client, settings)
             return client
@@ -115,6 +107,30 @@ async def connect(
             raise refused from None
         reason = str(error)
     raise await diagnose(settings, reason)
+
+
+def is_near(settings: Settings) -> bool:
+    """Whether the server is on this machine."""
+    return settings.host in LOOPBACK
+
+
+def wire_options(settings: Settings, home: Places | None) -> dict[str, Any]:
+    """How values and calls travel.
+
+    Raises:
+        PayloadError: The storage setting makes no sense, or encryption is on and its keys can't be had.
+    """
+    codec = encryption(home.keys if home else None, settings.namespace)
+    storages = select_storage(home.blobs, server=settings.address) if home else []
+    return {
+        "api_key": settings.api_key,
+        "tls": False if settings.tls is None and not settings.api_key else settings.tls,
+        "rpc_metadata": dict(settings.headers),
+        "data_converter": data_converter(*storages, codec=codec),
+        "header_codec_behavior": HeaderCodecBehavior.CODEC if codec else HeaderCodecBehavior.NO_CODEC,
+        # The SDK's default is gzip. Within one machine it would only cost processor time.
+        "grpc_compression": GrpcCompression.NONE if is_near(settings) else GrpcCompression.GZIP,
+    }
 
 
 async def _see_namespace(client: Client, settings: Settings) -> None:
