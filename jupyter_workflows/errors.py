@@ -21,6 +21,7 @@
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ExportFailed                a workflow could not be written as a package
     ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
+    ├── ResumeRefused               a run can't be resumed as wished; says from where it can
     ├── ResultNotReady              a wait for a run was over before the run was
     ├── ModelCallFailed             a model could not be asked, or its answer was none
     ├── ToolServerFailed            an MCP server could not be used
@@ -185,6 +186,21 @@ class ExportFailed(JupyterWorkflowsError):
 
 class ReplayFailed(JupyterWorkflowsError):
     """A history could not be replayed; that code disagrees with one is no failure but the answer."""
+
+
+class ResumeRefused(JupyterWorkflowsError):
+    """A run can't be resumed as wished.
+
+    Args:
+        message: Why, and from where it can.
+        step: The latest step it can be resumed from, where there is one.
+        location: The line of the code that disagrees with the run.
+    """
+
+    def __init__(self, message: str, *, step: str | None = None, location: CellLocation | None = None) -> None:
+        super().__init__(message)
+        self.step = step
+        self.location = location
 
 
 class ResultNotReady(JupyterWorkflowsError, TimeoutError):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from temporalio.client import Client
 from temporalio.service import TLSConfig
@@ -29,6 +29,7 @@ from .errors import ArgumentsError, JupyterWorkflowsError, PayloadError
 from .local.paths import Home
 from .local.runtime import Runtime, ensure
 from .local.specs import HostSpec
+from .local.workshop import HostWorkshop, newest_of
 from .notebook.bundle import BundleFiles, write_bundle
 from .notebook.catalog import live_workflows, newest
 from .notebook.cell_log import CellLog
@@ -41,6 +42,7 @@ from .runs.access import RunAccess
 from .runs.client import StartRequest
 from .runs.handle import Run
 from .runs.listing import Filter, since_of
+from .runs.resuming.workshop import set_workshop
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
 from .worker import load_bundle, task_queue
@@ -217,6 +219,23 @@ class Session:
                 raise
         return run
 
+    def corrected(self, run: schema.Run) -> Path:
+        """The bundle of a run's workflow as its code is now: of the notebook, else the newest one on disk.
+
+        Raises:
+            ClosureError: It can't run outside the notebook.
+            ResumeRefused: There is no code of it here.
+        """
+        for value in list(self.namespace.values()):
+            workflow = cast("Workflow[Any, Any] | None", value if isinstance(value, Workflow) else None)
+            if workflow is not None and workflow.name == run.workflow:
+                return self.bundle(workflow).path
+        return newest_of(self.home.bundles, run)
+
+    def workshop(self) -> HostWorkshop:
+        """Where runs are resumed from this kernel or terminal."""
+        return HostWorkshop(self.home, self.runtime, own=self.host_spec, corrected=self.corrected, person=local_user())
+
 
 def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """The arguments as they travel, in the order of the signature.
@@ -260,6 +279,7 @@ def use(session: Session | None) -> None:
     global _session
     _session = session
     set_launcher(session)
+    set_workshop(session.workshop() if session else None)
 
 
 def connect(

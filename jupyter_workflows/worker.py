@@ -22,7 +22,7 @@ from .schema import CellLocation, Manifest
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-    from temporalio.worker import Worker, WorkerDeploymentConfig
+    from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
     from .security.identity import TrustedKeys
 
@@ -135,6 +135,14 @@ def location_of(bundle: LoadedBundle, module: str, name: str) -> CellLocation | 
     return None
 
 
+def deployment_of(queue: str) -> str:
+    """The name under which Temporal knows the bundles that the resumed runs of a task queue are pinned to.
+
+    One name for all queues of a worker host: a server takes 100 names at most where it is not told otherwise.
+    """
+    return f"jw-{queue.split('-')[2]}" if queue.count("-") >= 2 else "jw-anybody"
+
+
 def bundle_worker(
     client: Client,
     bundle: LoadedBundle,
@@ -142,6 +150,7 @@ def bundle_worker(
     queue: str = "",
     identity: str | None = None,
     deployment: WorkerDeploymentConfig | None = None,
+    resumes_as: str = "",
 ) -> Worker:
     """The worker of a loaded bundle, not yet running.
 
@@ -151,8 +160,11 @@ def bundle_worker(
         queue: The task queue it polls; by default the one that is anybody's.
         identity: Who Temporal's history says ran a step.
         deployment: Which version of which deployment it is, where several versions share a task queue.
+        resumes_as: The deployment under which it serves resumed runs only: those of another bundle's queue that are
+            pinned to this one. What finished before they were resumed is handed over to them.
     """
-    from temporalio.worker import Worker
+    from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+    from temporalio.worker import Worker, WorkerDeploymentConfig
 
     from .ai.activities import ACTIVITIES
     from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
@@ -162,9 +174,21 @@ def bundle_worker(
     from .runs.recorded import read_effects
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
-    serve(queue, bundle)
     # The run of a notebook's durable cells is on a bundle without code of its own: no name of a user's can be taken.
     durable = not bundle.workflow_classes
+    version = bundle.manifest.digest[:16]
+    handover: list[Interceptor] = []
+    if resumes_as:
+        from .plugin.handover import Handover
+
+        handover = [Handover(client, bundle.path)]
+        deployment = WorkerDeploymentConfig(
+            WorkerDeploymentVersion(resumes_as, version),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        )
+    else:
+        serve(queue, bundle)
     return Worker(
         client,
         task_queue=queue,
@@ -179,7 +203,8 @@ def bundle_worker(
         ],
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
-        # Temporal's default hashes the code of every loaded module: 0.2 s, and seconds where pandas is loaded.
-        build_id=None if deployment else bundle.manifest.digest[:16],
+        # Without a name of ours Temporal hashes the code of every loaded module: 0.2 s, seconds where pandas is loaded.
+        build_id=None if deployment else version,
         deployment_config=deployment,
+        interceptors=handover,
     )

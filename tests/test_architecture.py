@@ -28,7 +28,7 @@ RANKS = {
     "worker": 6,
     "local": 7,
     "live": 7,
-    "replay": 7,
+    "replay": 6,
     "durable": 8,
     "widgets": 8,
     "session": 8,

@@ -6,6 +6,7 @@ the run executes, so of many acts at once each sees what those before it did.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NoReturn
 
 import temporalio.exceptions
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .. import schema
 from .approval import OpenApproval, closing_words, content_hash, publish, show
-from .bundles import bundle_of
+from .bundles import bundle_of_run
 from .edits import edits
 from .starter import is_of_this_run, stated_starter
 from .state import RunState
@@ -74,10 +75,19 @@ def check_signed(record: schema.Approval, act: OpenAct) -> None:
         changed = next((vote.by for vote in reversed(record.standing) if vote.edits), None)
         who = f" ({changed} edited it: version {record.version})" if changed else ""
         refuse(f"what {record.id} asks has changed since it was shown{who}: look at it again and decide anew")
-    bundle = bundle_of(info.task_queue)
+    check_signature(act, at=temporalio.workflow.now())
+
+
+def check_signature(act: OpenAct, *, at: datetime) -> None:
+    """Refuses an act that is not signed by a known key.
+
+    Raises:
+        ApplicationError: With the reason.
+    """
+    bundle = bundle_of_run()
     if bundle is None or bundle.trusted is None:
         refuse("the worker of this run knows no reviewer's key: start it with `jupyter workflows worker`")
-    if reason := bundle.trusted.rejection(act, at=temporalio.workflow.now()):
+    if reason := bundle.trusted.rejection(act, at=at):
         refuse(reason)
 
 
@@ -125,8 +135,7 @@ def check_four_eyes(record: schema.Approval, person: str) -> None:
     Raises:
         ApplicationError: The person did, or who did is not proven.
     """
-    info = temporalio.workflow.info()
-    statement, bundle = stated_starter(), bundle_of(info.task_queue)
+    statement, bundle = stated_starter(), bundle_of_run()
     if statement is None or bundle is None or bundle.trusted is None or not is_of_this_run(statement):
         refuse(f"{record.id} needs four eyes, and who started the run is not proven: start it anew")
     if bundle.trusted.distrust(statement):
@@ -175,8 +184,18 @@ def check_fit(what: str, adapter: TypeAdapter[Any], value: Any) -> None:
 
 
 def apply_decision(state: RunState, decision: schema.Decision) -> None:
-    """Records a decision that the validator let through; where it decides, the waiting workflow goes on."""
-    approval = state.approvals[decision.approval]
+    """Records a decision that the validator let through; where it decides, the waiting workflow goes on.
+
+    Of a replay by newer code that asks something else the decision is none: the validator had let it through for what
+    was shown then.
+    """
+    approval = state.approvals.get(decision.approval)
+    if approval is not None and approval.record.content_hash == decision.content_hash:
+        take(state, approval, decision)
+
+
+def take(state: RunState, approval: OpenApproval, decision: schema.Decision) -> None:
+    """Records a decision on the approval it is for."""
     record = approval.record
     if (record.quorum, record.rejections) != (1, 1):
         approval.record = with_vote(approval, decision)

@@ -6,7 +6,10 @@ Invariants:
 - the first valid decision wins, or the one that completes the quorum; every other is refused by the validator, which
   leaves no trace in history;
 - what an approval that uses none of quorum, four eyes, reminders and escalation does and hashes is what it did before
-  these were there: runs that wait through an upgrade go on.
+  these were there: runs that wait through an upgrade go on;
+- a decision counts for what its reviewer was shown: where a replay by newer code shows something else, it is left out
+  and people are asked again. After a reset, a decision that the execution before had accepted counts for the same
+  question; any other is for another execution and refused.
 """
 
 from __future__ import annotations
@@ -130,6 +133,10 @@ async def human_approval(  # noqa: PLR0917 - the published contract allows posit
     approval_id = approval.record.id
     state.approvals[approval_id] = approval
     publish(state, approval.record)
+    if state.kept_decisions:
+        from .keeping import take_kept
+
+        take_kept(state, approval)
     try:
         await answered(state, approval)
     finally:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import bisect
 import traceback as tracebacks
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import temporalio.workflow
 
 from ..schema import CellLocation, Manifest, Segment
 from ..security.identity import TrustedKeys
@@ -59,11 +62,17 @@ class LoadedBundle:
 
 _by_task_queue: dict[str, LoadedBundle] = {}
 _by_directory: dict[str, LoadedBundle] = {}
+_by_package: dict[str, LoadedBundle] = {}
+_kept_decisions: dict[str, set[str]] = {}
 
 
 def register(bundle: LoadedBundle) -> None:
     """Makes the cells behind a bundle's lines known."""
     _by_directory[str(bundle.path)] = bundle
+    known = _by_package.get(bundle.path.name)
+    # Loaded again to look at it: the one that takes decisions stays.
+    if known is None or known.trusted is None:
+        _by_package[bundle.path.name] = bundle
 
 
 def imported_afresh() -> set[str]:
@@ -84,6 +93,35 @@ def serve(task_queue: str, bundle: LoadedBundle) -> None:
 def bundle_of(task_queue: str) -> LoadedBundle | None:
     """The bundle whose runs are on this task queue."""
     return _by_task_queue.get(task_queue)
+
+
+def bundle_of_code(module: str) -> LoadedBundle | None:
+    """The bundle that a module belongs to."""
+    return _by_package.get(module.partition(".")[0])
+
+
+def bundle_of_run() -> LoadedBundle | None:
+    """The bundle whose workflow code runs now.
+
+    Not always that of the task queue: a run that was resumed on newer code stays on the queue it began on.
+    """
+    info = temporalio.workflow.info()
+    own = bundle_of_code(type(temporalio.workflow.instance()).__module__)
+    # The package's own child runs are no code of a bundle: their worker's version names it.
+    return own or _by_package.get(f"jw_{info.get_current_build_id()}") or bundle_of(info.task_queue)
+
+
+def keep_decisions(workflow_id: str, nonces: Iterable[str]) -> None:
+    """Lets decisions that an earlier execution of a run had accepted count once more where the same is asked.
+
+    Kept in memory only: after a restart of the worker people are asked again.
+    """
+    _kept_decisions.setdefault(workflow_id, set()).update(nonces)
+
+
+def is_kept(workflow_id: str, nonce: str) -> bool:
+    """Whether a decision is one that an earlier execution of this run had accepted."""
+    return nonce in _kept_decisions.get(workflow_id, ())
 
 
 def where(error: BaseException) -> tuple[CellLocation | None, str]:

@@ -12,9 +12,10 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
-from ..schema import Decision, RollBackRequest
+from ..schema import Decision, KeptDecision, RollBackRequest
 from . import bundles
 from .acts import apply_decision, check_decision
+from .keeping import apply_kept, check_kept
 from .rollback import ASK, rolled_back_on_failure
 from .state import RunState
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .definitions import Workflow
 
 DECIDE = "jupyter_workflows.decide"
+KEEP = "jupyter_workflows.keep"
 
 
 class WorkflowExecution:
@@ -44,6 +46,16 @@ class WorkflowExecution:
     def asked_to_roll_back(self, request: RollBackRequest) -> None:
         """Takes down who wants the run undone; the cancellation that follows ends it."""
         self.state.effects.asked = self.state.effects.asked or request
+
+    @temporalio.workflow.update(name=KEEP)
+    def keep(self, kept: KeptDecision) -> None:
+        """Takes a decision that an earlier execution of this run had accepted."""
+        apply_kept(self.state, kept)
+
+    @keep.validator
+    def check_kept(self, kept: KeptDecision) -> None:
+        """Refuses one that none had."""
+        check_kept(self.state, kept)
 
     @temporalio.workflow.signal(dynamic=True)
     def signalled(self, name: str, args: Sequence[temporalio.common.RawValue]) -> None:

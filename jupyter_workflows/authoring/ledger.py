@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from temporalio.api.common.v1 import Payload
 
-from ..schema import Usage
+from ..schema import Kept, Usage
 from .policies import RateLimit
 
 # In the metadata of a result's payload: usage as JSON. Metadata, so that the result's type stays the user's.
 USAGE_KEY = "jw-usage"
+KEPT_KEY = "jw-kept"
 
 
 @dataclass
@@ -36,6 +37,14 @@ def usage_in(payload: Payload) -> Usage | None:
     """What the model calls of a step took, as its result's payload says; None where there were none."""
     try:
         return Usage.model_validate_json(payload.metadata[USAGE_KEY])
+    except (KeyError, ValueError):
+        return None
+
+
+def kept_in(payload: Payload) -> Kept | None:
+    """Where a step's result comes from that was not worked out by the step itself; None for what was."""
+    try:
+        return Kept.model_validate_json(payload.metadata[KEPT_KEY])
     except (KeyError, ValueError):
         return None
 

@@ -166,7 +166,7 @@ class ParallelMap(WorkflowExecution):
 
     async def mapped(self, activity: str, items: list[Any], max_concurrent: int, partial: bool) -> Any:
         """Runs the items."""
-        bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
+        bundle = bundles.bundle_of_run()
         if bundle is None:
             raise temporalio.exceptions.ApplicationError("the bundle of this run is not loaded here")
         outcomes = await bounded(bundle.activities[activity], items, max_concurrent, partial)

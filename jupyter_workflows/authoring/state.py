@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import temporalio.common
 import temporalio.workflow
 
-from ..schema import Usage
+from ..schema import KeptDecision, Usage
 from .effects import Effects
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class RunState:
     approvals: dict[str, OpenApproval] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
     decided_by: dict[str, str] = field(default_factory=dict[str, str])
     signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
+    kept_decisions: dict[str, KeptDecision] = field(default_factory=dict[str, KeptDecision])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])
     usage: Usage = field(default_factory=Usage)
     budget_shares: int = 1

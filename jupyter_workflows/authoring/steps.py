@@ -61,7 +61,7 @@ def event_groups(state: RunState, definition: Activity[Any, Any] | Workflow[Any,
 
 def location_in_bundle(workflow: str) -> CellLocation | None:
     """Where a workflow is defined; the sandbox's own copy of it doesn't know."""
-    bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
+    bundle = bundles.bundle_of_run()
     found = bundle.workflows.get(workflow) if bundle else None
     return found.location if found else None
 
@@ -247,7 +247,7 @@ def failed_like(name: str) -> type[StepFailed]:
     A class whose own constructor would be needed can't be mixed in safely; then it is `StepFailed` alone.
     """
     original = getattr(builtins, name, None) or getattr(errors, name, None)
-    bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
+    bundle = bundles.bundle_of_run()
     if original is None and bundle:
         original = bundle.exceptions.get(name)
     if not (isinstance(original, type) and issubclass(original, Exception)):

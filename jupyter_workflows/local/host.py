@@ -23,6 +23,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from ..authoring.bundles import LoadedBundle, keep_decisions
 from ..authoring.durable_cells import WORKFLOW as DURABLE_CELLS
 from ..connection import Settings, connect
 from ..errors import JupyterWorkflowsError
@@ -31,12 +32,12 @@ from ..security.identity import TrustedKeys
 from ..security.keyrings import ring_reader
 from ..tokens import exchange
 from ..tokens.broker import Broker
-from ..worker import bundle_worker, load_bundle, task_queue
+from ..worker import bundle_worker, deployment_of, load_bundle, task_queue
 from .children import log_standard_streams
 from .handback import Predecessors, hand_back, hand_back_undelivered, query
 from .paths import Home, make_private_directory
 from .protocol import MESSAGE_BYTES, Message, encode, peer
-from .specs import HostSpec
+from .specs import HostSpec, Serving
 
 CONNECT_SECONDS = 5.0
 PLAIN_LOGS_VARIABLE = "JUPYTER_WORKFLOWS_PLAIN_LOGS"
@@ -50,7 +51,7 @@ RESTART_SECONDS = 1.0
 
 @dataclass
 class Served:
-    """A bundle this host polls for."""
+    """A bundle this host polls for, on its own queue or on that of runs that were resumed on it."""
 
     queue: str
     worker: Worker
@@ -67,8 +68,8 @@ class WorkerHost:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._served: dict[str, Served] = {}
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._served: dict[Serving, Served] = {}
+        self._loading: dict[Serving, asyncio.Task[None]] = {}
         self._one_load = asyncio.Lock()
         self._client: asyncio.Task[Client] | None = None
         self._connected_to: tuple[object, ...] = ()
@@ -90,6 +91,8 @@ class WorkerHost:
             "adopt": self._on_adopt,
             "apply": self._on_apply,
             "load": self._on_load,
+            "replay": self._on_replay,
+            "keep": self._on_keep,
             "leases": self._on_leases,
             "report": self._on_report,
             "server_back": self._on_server_back,
@@ -134,12 +137,12 @@ class WorkerHost:
         _redirect_output(Path(message["log"]) if log_is_allowed(home) else Path(os.devnull))
         self._connect(spec.settings() or Settings(message["address"], message["namespace"]), home)
         await self._serve_tokens(home)
-        bundles = [Path(bundle) for bundle in message["bundles"]]
-        if bundles:
-            self._taken_over.update(self._queue(bundle) for bundle in bundles)
+        servings = [Serving.from_message(serving) for serving in message["servings"]]
+        if servings:
+            self._taken_over.update(self._queue(serving) for serving in servings)
             self._in_background(self._take_over(list(self._taken_over)))
-        for bundle in bundles:
-            self._in_background(self._load_unasked(bundle))
+        for serving in servings:
+            self._in_background(self._load_unasked(serving))
         self._in_background(self._tell_ready())
         await self._on_leases({"count": message["leases"]})
 
@@ -147,7 +150,22 @@ class WorkerHost:
         apply(HostSpec.from_message(message["spec"]))
 
     async def _on_load(self, message: Message) -> None:
-        await self._load(Path(message["bundle"]))
+        await self._load(Serving.from_message(message["serving"]))
+
+    async def _on_replay(self, message: Message) -> Message:
+        """Tell how far a bundle agrees with the history of a run: its code runs here and nowhere else."""
+        from ..replay import replay
+
+        assert self._client is not None
+        client = await self._client
+        run = client.get_workflow_handle(message["workflow_id"], run_id=message["run_id"])
+        loaded, history = await asyncio.gather(self._loaded(Path(message["bundle"])), run.fetch_history())
+        replayed = await replay(history, loaded, client.data_converter)
+        return {"replayed": replayed.model_dump(mode="json")}
+
+    async def _on_keep(self, message: Message) -> None:
+        """Take decisions of a run that is about to be resumed once more, where the same is asked again."""
+        keep_decisions(message["workflow_id"], message["decisions"])
 
     async def _on_leases(self, message: Message) -> None:
         self._leases = int(message["count"])
@@ -158,7 +176,7 @@ class WorkerHost:
             self._idle_watch = asyncio.create_task(self._leave_when_idle())
 
     async def _on_report(self, _: Message) -> Message:
-        return {"open_runs": await self._open_runs([*self._served]), "bundles": len(self._served)}
+        return {"open_runs": await self._open_runs(self._queues()), "bundles": len(self._served)}
 
     async def _on_server_back(self, message: Message) -> None:
         if not self._is_embedded:
@@ -199,54 +217,67 @@ class WorkerHost:
 
     # Bundles ---------------------------------------------------------------------------------------------------------
 
-    def _queue(self, bundle: Path) -> str:
-        """The task queue of a bundle directory, `jw_<digest16>`, on this host."""
-        return task_queue(bundle.name.removeprefix("jw_"), self._key)
+    def _queue(self, serving: Serving) -> str:
+        """The queue to poll; by default that of a bundle directory, `jw_<digest16>`, on this host."""
+        return serving.queue or task_queue(Path(serving.bundle).name.removeprefix("jw_"), self._key)
 
-    async def _load(self, bundle: Path) -> None:
+    def _queues(self) -> list[str]:
+        """All queues that this host polls, or is about to."""
+        return sorted({self._queue(serving) for serving in (*self._served, *self._loading)})
+
+    async def _load(self, serving: Serving) -> None:
         """Poll for the runs of a bundle; at once when that is done already."""
-        queue = self._queue(bundle)
-        if queue in self._served:
-            self._served[queue].used = time.monotonic()
+        if serving in self._served:
+            self._served[serving].used = time.monotonic()
             return
-        if queue not in self._loading:
-            self._loading[queue] = asyncio.create_task(self._serve(bundle, queue))
-            self._loading[queue].add_done_callback(lambda _: self._loading.pop(queue, None))
-        await asyncio.shield(self._loading[queue])
+        if serving not in self._loading:
+            self._loading[serving] = asyncio.create_task(self._serve(serving))
+            self._loading[serving].add_done_callback(lambda _: self._loading.pop(serving, None))
+        await asyncio.shield(self._loading[serving])
 
-    async def _serve(self, bundle: Path, queue: str) -> None:
+    async def _loaded(self, bundle: Path) -> LoadedBundle:
+        """A bundle, imported."""
+        assert self._trusted is not None
+        _make_private_caches(bundle)
+        # In a thread: what a notebook imports may take seconds, and the other bundles' runs go on.
+        return await asyncio.to_thread(load_bundle, bundle, self._trusted)
+
+    async def _serve(self, serving: Serving) -> None:
         assert self._client is not None
         assert self._trusted is not None
         async with self._one_load:
-            _make_private_caches(bundle)
-            # In a thread: what a notebook imports may take seconds, and the other bundles' runs go on.
             loaded, client, _ = await asyncio.gather(
-                asyncio.to_thread(load_bundle, bundle, self._trusted),
-                self._client,
-                asyncio.to_thread(self._trusted.load),
+                self._loaded(Path(serving.bundle)), self._client, asyncio.to_thread(self._trusted.load)
             )
-            worker = bundle_worker(client, loaded, queue=queue, identity=self._predecessors.identity)
+            queue = self._queue(serving)
+            worker = bundle_worker(
+                client,
+                loaded,
+                queue=queue,
+                identity=self._predecessors.identity,
+                resumes_as=deployment_of(queue) if serving.queue else "",
+            )
         if queue not in self._taken_over:
             # A kernel may ask for a bundle before the supervisor has found out that it has open runs.
             self._taken_over.add(queue)
             self._in_background(self._take_over([queue]))
         run = asyncio.create_task(worker.run())
-        self._served[queue] = Served(queue, worker, run)
-        run.add_done_callback(lambda run: self._on_worker_end(bundle, queue, run))
+        self._served[serving] = Served(queue, worker, run)
+        run.add_done_callback(lambda run: self._on_worker_end(serving, run))
 
-    def _on_worker_end(self, bundle: Path, queue: str, run: asyncio.Task[None]) -> None:
-        served = self._served.get(queue)
+    def _on_worker_end(self, serving: Serving, run: asyncio.Task[None]) -> None:
+        served = self._served.get(serving)
         if served is None or served.run is not run:
             return
-        del self._served[queue]
+        del self._served[serving]
         if not run.cancelled() and (error := run.exception()):
             traceback.print_exception(error)
-            self._in_background(self._load_unasked(bundle, after_seconds=RESTART_SECONDS))
+            self._in_background(self._load_unasked(serving, after_seconds=RESTART_SECONDS))
 
-    async def _load_unasked(self, bundle: Path, *, after_seconds: float = 0.0) -> None:
+    async def _load_unasked(self, serving: Serving, *, after_seconds: float = 0.0) -> None:
         await asyncio.sleep(after_seconds)
         try:
-            await self._load(bundle)
+            await self._load(serving)
         except Exception:  # noqa: BLE001 - nobody waits for it but its own open runs; the other bundles go on
             traceback.print_exc()
 
@@ -278,7 +309,7 @@ class WorkerHost:
         quiet_since = time.monotonic()
         while True:
             await asyncio.sleep(min(5.0, self._idle_seconds / 4))
-            open_now = await self._open_runs([*self._served, *self._loading])
+            open_now = await self._open_runs(self._queues())
             if open_now or open_now is None:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since >= self._idle_seconds:
@@ -301,10 +332,10 @@ class WorkerHost:
         """Stop polling for bundles that nobody started anything on for long, when there are many."""
         while True:
             await asyncio.sleep(60)
-            for served in sorted(self._served.values(), key=lambda served: served.used)[:-KEPT_BUNDLES]:
+            for serving, served in sorted(self._served.items(), key=lambda item: item[1].used)[:-KEPT_BUNDLES]:
                 unused = time.monotonic() - served.used > KEPT_SECONDS
                 if unused and await self._open_runs([served.queue]) == 0:
-                    del self._served[served.queue]
+                    del self._served[serving]
                     await served.worker.shutdown()
 
     # Connection ------------------------------------------------------------------------------------------------------

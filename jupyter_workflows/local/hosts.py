@@ -20,7 +20,7 @@ from .events import EventLoop, Peer, Timer
 from .paths import Home
 from .protocol import Message, nothing
 from .server import NAMESPACE
-from .specs import HostSpec, forget, remember, remember_server
+from .specs import HostSpec, Serving, forget, remember, remember_server
 
 BOOT = Path(__file__).with_name("boot.py")
 REFILL_SECONDS = 3.0
@@ -91,9 +91,9 @@ class HostProcess:
 class Host:
     """A notebook's worker host, whichever process it has now."""
 
-    def __init__(self, spec: HostSpec, bundles: list[str]) -> None:
+    def __init__(self, spec: HostSpec, servings: list[Serving]) -> None:
         self.spec = spec
-        self.bundles = bundles
+        self.servings = servings
         self.leases: set[int] = set()
         self.process: HostProcess | None = None
         self.identity = ""
@@ -202,50 +202,59 @@ class HostTable:
         host = self.hosts.get(spec.key)
         return host.spec if host else spec
 
-    def restore(self, spec: HostSpec, bundles: list[str]) -> None:
+    def restore(self, spec: HostSpec, servings: list[Serving]) -> None:
         """Start a host for the open runs of these bundles, without a kernel that asks for it."""
         host = self.hosts.get(spec.key)
         if host is None:
-            host = self.hosts[spec.key] = Host(spec, list(bundles))
+            host = self.hosts[spec.key] = Host(spec, list(servings))
             self._start(host)
             return
-        for bundle in bundles:
-            if bundle not in host.bundles:
-                host.bundles.insert(0, bundle)
-                self._load(host, bundle, nothing, LOAD_ATTEMPTS)
+        for serving in servings:
+            if serving not in host.servings:
+                host.servings.insert(0, serving)
+                self._ask(host, load_message(serving), nothing, LOAD_ATTEMPTS)
 
-    def load(self, spec: HostSpec, bundle: str, client: int, reply: Reply) -> None:
+    def load(self, spec: HostSpec, serving: Serving, client: int, reply: Reply) -> None:
         """Have the host of this spec poll for the runs of a bundle; `reply` is told when it does."""
         host = self.prepare(spec, client)
-        if bundle in host.bundles:
+        if serving in host.servings:
             # Used last, written last: the order in which they are given up when there are many.
-            host.bundles.remove(bundle)
-        host.bundles.append(bundle)
+            host.servings.remove(serving)
+        host.servings.append(serving)
         self._remember(host)
-        with suppress(OSError):
-            remember_server(self._home, host.spec, bundle)
-        self._load(host, bundle, reply, LOAD_ATTEMPTS)
+        if not serving.queue:
+            with suppress(OSError):
+                remember_server(self._home, host.spec, serving.bundle)
 
-    def _load(self, host: Host, bundle: str, reply: Reply, attempts: int) -> None:
         def answer(message: Message) -> None:
-            if message.get("died") and attempts > 1 and not self._stopping:
-                self._loop.call_later(0.02, lambda: self._load(host, bundle, reply, attempts - 1))
-                return
-            if "error" in message and bundle in host.bundles:
-                host.bundles.remove(bundle)
+            if "error" in message and serving in host.servings:
+                host.servings.remove(serving)
                 self._remember(host)
             reply(message)
 
+        self._ask(host, load_message(serving), answer, LOAD_ATTEMPTS)
+
+    def ask(self, spec: HostSpec, client: int, message: Message, reply: Reply) -> None:
+        """Have the host of this spec answer a question."""
+        self._ask(self.prepare(spec, client), message, reply, LOAD_ATTEMPTS)
+
+    def _ask(self, host: Host, question: Message, reply: Reply, attempts: int) -> None:
+        def answer(message: Message) -> None:
+            if message.get("died") and attempts > 1 and not self._stopping:
+                self._loop.call_later(0.02, lambda: self._ask(host, question, reply, attempts - 1))
+                return
+            reply(message)
+
         if host.process:
-            host.process.request({"op": "load", "bundle": bundle}, answer)
+            host.process.request(question, answer)
         elif host.restart and not self._stopping:
-            self._loop.call_later(0.05, lambda: self._load(host, bundle, reply, attempts))
+            self._loop.call_later(0.05, lambda: self._ask(host, question, reply, attempts))
         else:
             answer({"error": host.error or "the worker host could not be started"})
 
     def _remember(self, host: Host) -> None:
         with suppress(OSError):
-            remember(self._home, host.spec, host.bundles)
+            remember(self._home, host.spec, host.servings)
 
     def release(self, client: int) -> None:
         """A client has gone, and its leases with it."""
@@ -332,7 +341,7 @@ class HostTable:
                 "spec": host.spec.message(),
                 "identity": host.identity,
                 **self._server(),
-                "bundles": host.bundles,
+                "servings": host.servings,
                 "dead": self._dead[-200:],
                 "leases": len(host.leases),
                 "idle_seconds": self._idle_seconds,
@@ -390,6 +399,11 @@ class HostTable:
             host.process.notify({"op": "leases", "count": len(host.leases)})
 
 
+def load_message(serving: Serving) -> Message:
+    """The order to poll for the runs of a bundle."""
+    return {"op": "load", "serving": serving}
+
+
 def _describe(host: Host, answer: Message) -> dict[str, Any]:
     return {
         "key": host.spec.key,
@@ -401,7 +415,7 @@ def _describe(host: Host, answer: Message) -> dict[str, Any]:
         "uptime_seconds": round(time.monotonic() - host.started, 3) if host.process else 0.0,
         "restarts": host.restarts,
         "leases": len(host.leases),
-        "bundles": [Path(bundle).name for bundle in host.bundles],
+        "bundles": list(dict.fromkeys(Path(serving.bundle).name for serving in host.servings)),
         "open_runs": answer.get("open_runs"),
         "error": host.error,
     }

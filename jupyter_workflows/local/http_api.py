@@ -7,6 +7,7 @@ checks at every start that it refuses all others.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -52,15 +53,16 @@ class HttpApi:
         _, body = self._request("GET", f"/api/v1/namespaces/{namespace}/search-attributes")
         return set(body.get("customAttributes", {}))
 
-    def open_queues(self, namespace: str, page: str = "") -> tuple[set[str], str]:
-        """Task queues of open runs, and the token of the next page ("" after the last)."""
+    def open_queues(self, namespace: str, page: str = "") -> tuple[set[tuple[str, str]], str]:
+        """Task queues of open runs with the version these are pinned to ("" for none), and the next page's token."""
         path = f"/api/v1/namespaces/{namespace}/workflows?pageSize=1000&query=ExecutionStatus%3D%27Running%27"
         # The token is base64; urllib.parse would cost more to import than the request to make.
         token = page.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
         status, body = self._request("GET", f"{path}&nextPageToken={token}" if page else path)
         if status != 200:
             raise OSError(f"listing open runs: HTTP {status}")
-        return {str(run.get("taskQueue", "")) for run in body.get("executions", [])}, str(body.get("nextPageToken", ""))
+        found = {(str(run.get("taskQueue", "")), _pinned_version(run)) for run in body.get("executions", [])}
+        return found, str(body.get("nextPageToken", ""))
 
     def refuses_strangers(self, namespace: str) -> bool:
         """Whether a request with the `Host` a web page would send is turned away."""
@@ -83,3 +85,12 @@ class HttpApi:
             return int(headers.split(None, 2)[1]), json.loads(text or b"{}")
         except (IndexError, ValueError) as error:
             raise OSError(f"the HTTP API gave no JSON answer to {method} {path}") from error
+
+
+def _pinned_version(run: dict[str, Any]) -> str:
+    """The build that a listed run is pinned to; empty for a run that is not."""
+    fields = run.get("searchAttributes", {}).get("indexedFields", {})
+    version = fields.get("TemporalWorkerDeploymentVersion", "")
+    if isinstance(version, dict):
+        version = json.loads(base64.b64decode(version.get("data", "") or b'""'))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return str(version).rpartition(":")[2]

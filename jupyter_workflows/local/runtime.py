@@ -16,7 +16,7 @@ from ..errors import RuntimeFailed, WorkerUnavailable
 from .link import Link, LinkLost, NoAnswer, Refused
 from .paths import Home
 from .protocol import PROTOCOL, Message, nothing
-from .specs import HostSpec
+from .specs import HostSpec, Serving
 from .starting import Progress, end_by_force, lock_owner, reach, start_supervisor
 from .status import RuntimeStatus
 
@@ -107,7 +107,7 @@ class Runtime:
         self._address = ""
         self._link: Link | None = None
         self._connecting = threading.Lock()
-        self._used: dict[str, tuple[HostSpec, dict[str, None]]] = {}
+        self._used: dict[str, tuple[HostSpec, dict[Serving, None]]] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._ended_on_purpose = False
 
@@ -145,7 +145,13 @@ class Runtime:
         self._request({"op": "prepare", "spec": spec.message()})
 
     def load_bundle(
-        self, spec: HostSpec, bundle: Path, *, timeout: timedelta = LOAD_TIMEOUT, keep: bool = False
+        self,
+        spec: HostSpec,
+        bundle: Path,
+        *,
+        queue: str = "",
+        timeout: timedelta = LOAD_TIMEOUT,
+        keep: bool = False,
     ) -> None:
         """Have the worker host of a notebook serve a bundle; returns when it polls for its runs.
 
@@ -154,6 +160,7 @@ class Runtime:
         Args:
             spec: The host that is to serve it.
             bundle: Its directory, below `home.bundles`.
+            queue: The queue of runs that are resumed on this bundle; by default the bundle's own.
             timeout: How long what the notebook imports may take.
             keep: Leave the host its environment where it is up: it has that from its notebook.
 
@@ -161,15 +168,27 @@ class Runtime:
             WorkerUnavailable: The bundle can't be loaded, or the host can't be started.
             RuntimeFailed: The runtime is not up and can't be started.
         """
-        message = {"op": "load", "spec": spec.message(), "bundle": str(bundle), "keep": keep}
+        message = {"op": "load", "spec": spec.message(), "bundle": str(bundle), "queue": queue, "keep": keep}
+        self._asked(message, timeout)
+        servings = self._used.get(spec.key, (spec, {}))[1]
+        self._used[spec.key] = (spec, {**servings, Serving(str(bundle), queue): None})
+
+    def ask_host(self, spec: HostSpec, question: Message, *, timeout: timedelta = LOAD_TIMEOUT) -> Message:
+        """Ask the worker host of a notebook something.
+
+        Raises:
+            WorkerUnavailable: It can't answer, or can't be started.
+            RuntimeFailed: The runtime is not up and can't be started.
+        """
+        return self._asked({**question, "spec": spec.message()}, timeout)
+
+    def _asked(self, message: Message, timeout: timedelta) -> Message:
         try:
-            self._request(message, timeout.total_seconds())
+            return self._request(message, timeout.total_seconds())
         except Refused as refused:
             if refused.kind in _ABOUT_RUNTIME:
                 raise RuntimeFailed(str(refused)) from None
             raise WorkerUnavailable(str(refused)) from None
-        bundles = self._used.get(spec.key, (spec, {}))[1]
-        self._used[spec.key] = (spec, {**bundles, str(bundle): None})
 
     def has_loaded(self, spec: HostSpec, bundle: Path) -> bool:
         """Whether the host of a notebook was made to serve a bundle by this object; it may have died since."""
@@ -269,10 +288,10 @@ class Runtime:
             with suppress(RuntimeFailed):
                 # All of it over this one link: whoever ends the runtime meanwhile must not see it started again.
                 link = self._live_link()
-                for spec, bundles in list(self._used.values()):
+                for spec, servings in list(self._used.values()):
                     link.request({"op": "prepare", "spec": spec.message()})
-                    for bundle in bundles:
-                        load = {"op": "load", "spec": spec.message(), "bundle": bundle}
+                    for bundle, queue in servings:
+                        load = {"op": "load", "spec": spec.message(), "bundle": bundle, "queue": queue}
                         link.request(load, LOAD_TIMEOUT.total_seconds())
                 return
 

@@ -131,8 +131,30 @@ class HostSpec(NamedTuple):
         return self._replace(env=env)
 
 
-def remember(home: Home, spec: HostSpec, bundles: list[str]) -> None:
-    """Write down which bundles a host serves, so that it can be started without its kernel."""
+class Serving(NamedTuple):
+    """One thing a host is to serve.
+
+    Args:
+        bundle: The bundle's directory.
+        queue: The queue of runs that were resumed on this bundle; empty for the bundle's own queue.
+    """
+
+    bundle: str
+    queue: str = ""
+
+    @classmethod
+    def from_message(cls, content: list[str]) -> Serving:
+        """The serving that a message describes."""
+        bundle, queue = content
+        return cls(str(bundle), str(queue))
+
+
+def remember(home: Home, spec: HostSpec, servings: list[Serving]) -> None:
+    """Write down which bundles a host serves, so that it can be started without its kernel.
+
+    What it serves for resumed runs is not written: the server's list of open runs says it.
+    """
+    bundles = [serving.bundle for serving in servings if not serving.queue]
     write_private(home.hosts / f"{spec.key}.json", {**spec.message(with_env=False), "bundles": bundles})
 
 

@@ -29,7 +29,7 @@ from .hosts import BOOT, HostTable
 from .paths import Home, write_private
 from .protocol import PROTOCOL, Message, listen, peer
 from .server import DATABASE_FILES, NAMESPACE, STOP_SECONDS, TemporalServer
-from .specs import HostSpec, forget, remembered
+from .specs import HostSpec, Serving, forget, remembered
 
 LOG_BYTES = 4 * 1024 * 1024
 LOG_SECONDS = 30.0
@@ -150,7 +150,7 @@ class Supervisor:
         if not known and not any(self.home.bundles.iterdir()):
             return
         try:
-            queues = self._open_queues()
+            wanted = self._open_queues()
         except OSError as error:
             sys.stderr.write(f"open runs could not be listed, trying again: {error}\n")
             self.loop.call_later(RESTORE_AGAIN_SECONDS, self._restore_hosts)
@@ -158,18 +158,19 @@ class Supervisor:
         self._hosts_restored = True
         environment = dict(os.environ)
         for spec, bundles in known:
-            needed = [bundle for bundle in bundles if _queue(bundle, spec.key) in queues]
-            queues -= {_queue(bundle, spec.key) for bundle in needed}
+            needed = [Serving(bundle) for bundle in bundles if (_queue(bundle, spec.key), "") in wanted]
+            needed += _resumed(self.home, wanted, spec.key)
+            wanted = {(queue, version) for queue, version in wanted if _host_key(queue) != spec.key}
             if needed:
                 self.table.restore(spec.with_env(environment), needed)
             elif spec.key not in self.table.hosts:
                 with suppress(OSError):
                     forget(self.home, spec.key)
-        for key, bundles in _orphaned(self.home, queues).items():
+        for key, servings in _orphaned(self.home, wanted).items():
             spec = HostSpec(self._python, str(self.home.data), env=environment, known_as=key)
-            self.table.restore(spec, bundles)
+            self.table.restore(spec, servings)
 
-    def _open_queues(self) -> set[str]:
+    def _open_queues(self) -> set[tuple[str, str]]:
         queues, page = self.server.api.open_queues(NAMESPACE)
         while page:
             more, page = self.server.api.open_queues(NAMESPACE, page)
@@ -205,6 +206,8 @@ class Supervisor:
             "hello": self._hello,
             "prepare": self._prepare,
             "load": self._load,
+            "replay": self._ask_host,
+            "keep": self._ask_host,
             "status": self._status,
             "down": self._down,
         }
@@ -245,9 +248,13 @@ class Supervisor:
         spec = HostSpec.from_message(message["spec"])
         if message.get("keep"):
             spec = self.table.present(spec)
-        self.table.load(
-            spec, str(message["bundle"]), client.number, lambda answer: client.answer(message, _plain(answer))
-        )
+        serving = Serving(str(message["bundle"]), str(message.get("queue", "")))
+        self.table.load(spec, serving, client.number, lambda answer: client.answer(message, _plain(answer)))
+
+    def _ask_host(self, client: Client, message: Message) -> None:
+        spec = self.table.present(HostSpec.from_message(message["spec"]))
+        question = {name: value for name, value in message.items() if name not in ("id", "spec")}
+        self.table.ask(spec, client.number, question, lambda answer: client.answer(message, _plain(answer)))
 
     def _status(self, client: Client, message: Message) -> None:
         self.table.report(lambda hosts: client.answer(message, {"status": self._describe(hosts)}))
@@ -466,15 +473,33 @@ def _queue(bundle: str, host: str) -> str:
     return f"{Path(bundle).name.replace('jw_', 'jw-', 1)}-{host}"
 
 
-def _orphaned(home: Home, queues: set[str]) -> dict[str, list[str]]:
-    """The bundles of open runs whose host nobody remembers, by the host's key."""
-    found: dict[str, list[str]] = {}
-    for queue in sorted(queues):
-        # Anybody may start a run on a queue of any name.
-        prefix, digest, host = [*queue.split("-"), "", ""][:3]
-        path = home.bundles / f"jw_{digest}"
-        if prefix == "jw" and digest.isalnum() and host.isalnum() and path.is_dir():
-            found.setdefault(host, []).append(str(path))
+def _host_key(queue: str) -> str:
+    """The key of the host that a queue belongs to; empty where it is nobody's."""
+    # Anybody may start a run on a queue of any name.
+    prefix, digest, host = [*queue.split("-"), "", ""][:3]
+    return host if prefix == "jw" and digest.isalnum() and host.isalnum() else ""
+
+
+def _resumed(home: Home, wanted: set[tuple[str, str]], key: str) -> list[Serving]:
+    """What a host serves for runs that were resumed on another bundle than their queue's."""
+    return [
+        Serving(str(path), queue)
+        for queue, version in sorted(wanted)
+        if _host_key(queue) == key and version.isalnum() and (path := home.bundles / f"jw_{version}").is_dir()
+    ]
+
+
+def _orphaned(home: Home, wanted: set[tuple[str, str]]) -> dict[str, list[Serving]]:
+    """What open runs need whose host nobody remembers, by the host's key."""
+    found: dict[str, list[Serving]] = {}
+    for queue, version in sorted(wanted):
+        key = _host_key(queue)
+        path = home.bundles / f"jw_{queue.split('-')[1]}" if key else home.bundles / "none"
+        if key and not version and path.is_dir():
+            found.setdefault(key, []).append(Serving(str(path)))
+    for key in {_host_key(queue) for queue, _ in wanted} - {""}:
+        if resumed := _resumed(home, wanted, key):
+            found.setdefault(key, []).extend(resumed)
     return found
 
 

@@ -23,7 +23,7 @@ from temporalio.worker import (
     Interceptor,
 )
 
-from ..authoring.bundles import bundle_of, failure_details
+from ..authoring.bundles import bundle_of_code, failure_details
 from ..authoring.definitions import Activity
 from ..authoring.effects import EFFECT_KEY, UNDO_KEY, effect_key, has_effect, undo_of
 from ..authoring.ledger import USAGE_KEY, Ledger, ledger
@@ -155,7 +155,7 @@ class Inbound(ActivityInboundInterceptor):
         """Runs the activity; a failure carries the cell and line it arose at."""
         info = temporalio.activity.info()
         begun.note(info.workflow_run_id or "", info.activity_id, info.attempt)
-        bundle = bundle_of(info.task_queue)
+        bundle = bundle_of_code(input.fn.__module__)
         definition = bundle.activities.get(info.activity_type) if bundle else None
         spent = Ledger(self.limits.wait)
         token = ledger.set(spent)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects
     from temporalio.client import WorkflowHistory
+
+    from .resuming.resumption import Resumption
 
 T = TypeVar("T")
 UNSET: Any = object()
@@ -404,17 +406,60 @@ class Run(Viewable, Generic[T]):
                 ) from None
             raise translated(error, self.access, self.id) from None
 
-    def resume(self, from_step: str | None = None) -> NoReturn:
-        """Resumes the run from a step on newer code: not in this version.
+    def plan_resume(
+        self, from_step: str | None = None, input_override: Any = None, *, results: Mapping[str, Any] | None = None
+    ) -> Resumption:
+        """What `resume` would do: what is kept, what runs again, which effects outside happen twice. Changes nothing.
+
+        Displayed, it is a table; its `resume()` does what it says. Cost: some 50 ms, and for a workflow whose own
+        code was changed a replay of the run, in its worker host.
+
+        Args:
+            from_step: The step from which things are to run again; by default the one that failed or hangs.
+            input_override: The arguments that step is given instead of the workflow's: a list, or the only one.
+            results: Values in the place of recorded results, by the id of the step.
 
         Raises:
-            JupyterWorkflowsError: Always.
+            ResumeRefused: It can't be done as wished; says from where it can.
+            ClosureError: The corrected code can't run outside the notebook.
+            RunNotFound: There is no such run.
         """
-        at = f" from {from_step}" if from_step else ""
-        raise JupyterWorkflowsError(
-            f"run {self.id} can't be resumed{at}, this version does not resume runs yet: "
-            "correct the cell and start a new run"
-        )
+        from .resuming.planning import Wish, plan
+        from .resuming.resumption import Resumption
+        from .resuming.workshop import workshop_in_force
+
+        workshop = workshop_in_force()
+        bundle = workshop.corrected(self.describe())
+        wish = Wish(from_step=from_step, input_override=input_override, results=dict(results or {}))
+        planned = loop_thread().run(plan(self.reader, workshop, bundle, wish))
+        return Resumption(self, planned, wish, bundle)
+
+    def resume(
+        self, from_step: str | None = None, input_override: Any = None, *, results: Mapping[str, Any] | None = None
+    ) -> Run[T]:
+        """Goes on with the code as it is now, and gives the run's new execution at once.
+
+        Steps before the wanted one are kept with what they cost, and so are those that had finished beside it. The
+        new execution has the run's id and stands beside the old one. A step that waits for its next attempt gets the
+        new code at once, in the same execution, where the rest of the code agrees with what the run did. Of several
+        who resume at once one does, and all get the same execution.
+
+        What is kept and what happens twice is shown before, where the notebook can show it; `plan_resume` gives it.
+
+        Args:
+            from_step: The step from which things are to run again; by default the one that failed or hangs.
+            input_override: The arguments that step is given instead of the workflow's: a list, or the only one.
+            results: Values in the place of recorded results, by the id of the step. They are recorded as such.
+
+        Raises:
+            ResumeRefused: The code disagrees with the run earlier than wanted; names cell, line and step, and the
+                latest step from which it works.
+            ClosureError: The corrected code can't run outside the notebook.
+            WorkerUnavailable: It can't be served.
+            RunNotFound: There is no such run.
+        """
+        seen = self.run_id
+        return self.plan_resume(from_step, input_override, results=results).carried_out(seen)
 
     def ask(self, verb: str, call: Callable[[WorkflowHandle[Any, Any]], Any]) -> None:
         """Sends the run a request that is answered at once."""

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.api.enums.v1 import EventType, PendingActivityState, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from ..schema import Manifest, RunStatus, Step, StepStatus, Token
+from ..schema import Kept, Manifest, Resumed, RunStatus, Step, StepStatus, Token
+from ..schema.resumes import read_mark
 from .failures import payloads_of
 from .steps import Draft, Known, build_step, read_checked, text_of, time_of, written_by
 from .values import Decode, plain
 
 APPROVAL_MEMO = "approval:"
 CHECKED_MEMO = "checked"
+DECIDE = "jupyter_workflows.decide"
 ROLLBACK_MEMO = "rollback"
 # Ways Temporal and its contributed packages talk to a workflow; none of them is the user's signal.
 INTERNAL_SIGNAL = "__temporal"
@@ -80,6 +82,10 @@ class Reduction:
         self.ended: list[Draft] = []
         self.rollback: Payload | None = None
         self.has_effects = False
+        self.tasks: list[int] = []
+        self.resumed: Resumed | None = None
+        self.resumed_event = 0
+        self.decisions: list[tuple[int, Payload]] = []
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -164,6 +170,7 @@ class Reduction:
         draft.cell_id = next((marker.label.id for marker in markers if marker.HasField("label")), None)
         if event.HasField("user_metadata") and event.user_metadata.HasField("summary"):
             draft.summary = event.user_metadata.summary
+        draft.scheduled_event = event.event_id
         self.by_event[event.event_id] = draft
         self.drafts.append(draft)
 
@@ -177,6 +184,7 @@ class Reduction:
         if draft is not None:
             draft.status, draft.finished_at, draft.built = status, time_of(event.event_time), None
             self.ended.append(draft)
+            draft.finished_event = event.event_id
             self.outdate(draft)
             if draft.kind != "approval":
                 draft.due_at = None
@@ -216,11 +224,28 @@ def _workflow_started(reduction: Reduction, event: HistoryEvent) -> None:
 
 def _workflow_task_failed(reduction: Reduction, event: HistoryEvent) -> None:
     attributes = event.workflow_task_failed_event_attributes
+    if attributes.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+        _reset(reduction, event)
+        return
     reduction.stuck = attributes.failure if attributes.failure.message else None
 
 
+def _reset(reduction: Reduction, event: HistoryEvent) -> None:
+    """What follows is a new execution; what is before was done by an earlier one."""
+    attributes = event.workflow_task_failed_event_attributes
+    mark = read_mark(attributes.failure.message)
+    replaced = [*mark.replaced, *([mark.input_of] if mark.input_of else [])]
+    reduction.resumed = Resumed(
+        run_id=attributes.base_run_id, from_step=mark.from_step, by=mark.by or attributes.identity, replaced=replaced
+    )
+    reduction.resumed_event = event.event_id
+    for draft in reduction.drafts:
+        if draft.finished_at is not None:
+            draft.kept, draft.built = Kept(run_id=attributes.base_run_id), None
+
+
 def _workflow_task_completed(reduction: Reduction, event: HistoryEvent) -> None:
-    del event
+    reduction.tasks.append(event.event_id)
     reduction.stuck = None
 
 
@@ -228,6 +253,7 @@ def _activity_scheduled(reduction: Reduction, event: HistoryEvent) -> None:
     attributes = event.activity_task_scheduled_event_attributes
     draft = Draft(attributes.activity_id, attributes.activity_type.name, "activity", time_of(event.event_time))
     draft.arguments = list(attributes.input.payloads)
+    draft.task_event = attributes.workflow_task_completed_event_id
     reduction.add(event, draft)
 
 
@@ -274,6 +300,7 @@ def _timer_started(reduction: Reduction, event: HistoryEvent) -> None:
     # Without an id: it is numbered when its summary can be read, see `Reduction.shown`.
     draft = Draft("", "sleep", "timer", at, status="waiting", started_at=at)
     draft.due_at = at + attributes.start_to_fire_timeout.ToTimedelta()
+    draft.task_event = attributes.workflow_task_completed_event_id
     reduction.add(event, draft)
     reduction.by_timer[attributes.timer_id] = draft
 
@@ -295,6 +322,7 @@ def _child_initiated(reduction: Reduction, event: HistoryEvent) -> None:
     step = child.removeprefix(prefix) if reduction.workflow_id and child.startswith(prefix) else None
     draft = Draft(step or reduction.numbered(name), name, "child", time_of(event.event_time), child_run=child)
     draft.arguments = list(attributes.input.payloads)
+    draft.task_event = attributes.workflow_task_completed_event_id
     reduction.add(event, draft)
 
 
@@ -361,8 +389,11 @@ def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payloa
     if draft is None:
         name = id.rpartition("-")[0] or id
         draft = Draft(id, name, "approval", at, status="waiting", started_at=at)
+        draft.task_event = event.workflow_properties_modified_event_attributes.workflow_task_completed_event_id
         reduction.add(event, draft)
         reduction.approvals[id] = draft
+    elif draft.finished_at is None:
+        draft.finished_at, draft.finished_event = at, event.event_id
     draft.approval, draft.changed_at, draft.built = payload, at, None
 
 
@@ -377,7 +408,11 @@ def _signalled(reduction: Reduction, event: HistoryEvent) -> None:
 
 
 def _update_accepted(reduction: Reduction, event: HistoryEvent) -> None:
-    reduction.updates_accepted.add(event.workflow_execution_update_accepted_event_attributes.protocol_instance_id)
+    attributes = event.workflow_execution_update_accepted_event_attributes
+    reduction.updates_accepted.add(attributes.protocol_instance_id)
+    request = attributes.accepted_request.input
+    if request.name == DECIDE and request.args.payloads:
+        reduction.decisions.append((event.event_id, request.args.payloads[0]))
 
 
 def _update_completed(reduction: Reduction, event: HistoryEvent) -> None:

@@ -61,12 +61,19 @@ def read_run(info: WorkflowExecutionInfo) -> Run:
         status=status,
         started_at=time_of(info.start_time),
         closed_at=time_of(info.close_time) if info.HasField("close_time") else None,
-        bundle=text_or_none(attributes.get("JwBundle")),
+        # A run that was resumed is pinned to the bundle it goes on with.
+        bundle=pinned_bundle(info) or text_or_none(attributes.get("JwBundle")),
         notebook=text_or_none(attributes.get("JwNotebook")),
         starter=text_or_none(attributes.get("JwStarter")),
         open_approvals=whole_number(attributes.get("JwOpenApprovals")) if status == "running" else 0,
         history_events=info.history_length or None,
     )
+
+
+def pinned_bundle(info: WorkflowExecutionInfo) -> str | None:
+    """The bundle a run was resumed on."""
+    pinned = info.versioning_info.versioning_override.pinned.version
+    return pinned.build_id if pinned.deployment_name.startswith("jw-") and pinned.build_id else None
 
 
 def attributes_of(info: WorkflowExecutionInfo) -> dict[str, Any]:

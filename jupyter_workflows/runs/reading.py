@@ -196,6 +196,8 @@ class RunReader:
         run = read_run(info)
         if closing is not None:
             run = run.model_copy(update={"status": closing.status, "closed_at": closing.at, "open_approvals": 0})
+        if reduction.resumed is not None:
+            run = run.model_copy(update={"resumed": reduction.resumed})
         manifest = self.manifest(run.bundle)
         steps = reduction.steps(values, manifest, bare=self.bare)
         rollback = read_rollback(values(reduction.rollback)) if reduction.rollback is not None else None

@@ -16,7 +16,7 @@ from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from ..authoring.effects import UNDO_KEY
-from ..authoring.ledger import usage_in
+from ..authoring.ledger import kept_in, usage_in
 from ..authoring.rollback import UNDO_RUN
 from ..schema import (
     Approval,
@@ -25,6 +25,7 @@ from ..schema import (
     CellLocation,
     Checked,
     Failure,
+    Kept,
     Manifest,
     Step,
     StepKind,
@@ -79,6 +80,10 @@ class Draft:
     approval: Payload | None = None
     checked: Checked | None = None
     changed_at: datetime | None = None
+    scheduled_event: int = 0
+    task_event: int = 0
+    finished_event: int = 0
+    kept: Kept | None = None
     pending: PendingActivityInfo | None = None
     attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
     built: Step | None = None
@@ -170,6 +175,7 @@ def build_step(draft: Draft, decode: Decode, known_of: Known, *, bare: bool = Fa
         "location": location,
         "child_run": draft.child_run,
         "checked": draft.checked,
+        "kept": draft.kept or (kept_in(draft.results[0]) if draft.results else None),
         "usage": None,
         "undoes": draft.undoes,
     }

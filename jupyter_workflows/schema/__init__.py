@@ -18,6 +18,7 @@ from .approvals import (
     Decision,
     Edit,
     Handover,
+    KeptDecision,
     OnTimeout,
     PlannedEscalation,
     Question,
@@ -46,11 +47,14 @@ __all__ = [
     "EffectStatus",
     "Failure",
     "Handover",
+    "Kept",
+    "KeptDecision",
     "Manifest",
     "OnTimeout",
     "PlannedEscalation",
     "Question",
     "RecordedEffect",
+    "Resumed",
     "RollBackOrder",
     "RollBackRequest",
     "Rollback",
@@ -144,6 +148,7 @@ class Step(Wire):
     approval: Approval | None = None
     checked: Checked | None = Field(default=None, description="What became of its answer, where that was doubtful")
     usage: Usage | None = Field(default=None, description="What its model calls took")
+    kept: Kept | None = Field(default=None, description="Where its result is from, if this execution did not do it")
     child_run: str | None = Field(default=None, description="Workflow id of the child run")
     undo: str | None = Field(default=None, description="What undoes the step's effect, where something can")
     irreversible: bool = Field(default=False, description="Whether the step says that nothing can undo it")
@@ -158,6 +163,22 @@ class Step(Wire):
     def seconds(self) -> float | None:
         """Seconds from scheduled to finished; None while the step is open."""
         return (self.finished_at - self.scheduled_at).total_seconds() if self.finished_at else None
+
+
+class Kept(Wire):
+    """Where a step's result comes from that this execution did not work out itself."""
+
+    run_id: str = Field(default="", description="The earlier execution that did")
+    replaced_by: str = Field(default="", description="The person who put it in the place of the recorded one")
+
+
+class Resumed(Wire):
+    """That an execution goes on from an earlier one."""
+
+    run_id: str = Field(description="The earlier execution")
+    from_step: str | None = Field(default=None, description="The step from which things ran again")
+    by: str = ""
+    replaced: list[str] = Field(default=[], description="Steps whose result or input a person replaced")
 
 
 class Usage(Wire):
@@ -290,11 +311,12 @@ class Run(Wire):
     status: RunStatus
     started_at: datetime
     closed_at: datetime | None = None
-    bundle: str | None = Field(default=None, description="Digest of the bundle it started on")
+    bundle: str | None = Field(default=None, description="Digest of the bundle it runs on")
     notebook: str | None = None
     starter: str | None = None
     open_approvals: int = 0
     history_events: int | None = None
+    resumed: Resumed | None = Field(default=None, description="What it goes on from; lists don't know it")
 
 
 class Segment(Wire):

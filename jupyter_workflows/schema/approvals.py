@@ -45,6 +45,17 @@ class Decision(Wire):
     signature: str = ""
 
 
+class KeptDecision(Wire):
+    """A decision that an earlier execution of a run had accepted: the payload of the update `keep`.
+
+    The times are those of the approval then: with them the same question has the hash that the reviewer signed.
+    """
+
+    decision: Decision
+    opened_at: datetime
+    due_at: datetime | None = None
+
+
 class Act(Wire):
     """What a person does about one approval without deciding it."""
 

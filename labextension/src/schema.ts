@@ -68,6 +68,10 @@ export interface Step {
    */
   usage: Usage | null;
   /**
+   * Where its result is from, if this execution did not do it
+   */
+  kept: Kept | null;
+  /**
    * Workflow id of the child run
    */
   child_run: string | null;
@@ -344,6 +348,19 @@ export interface Usage {
    * Whether the server did not count, and tokens are a guess
    */
   estimated: boolean;
+}
+/**
+ * Where a step's result comes from that this execution did not work out itself.
+ */
+export interface Kept {
+  /**
+   * The earlier execution that did
+   */
+  run_id: string;
+  /**
+   * The person who put it in the place of the recorded one
+   */
+  replaced_by: string;
 }
 /**
  * A value as text, cut where it is long.
@@ -937,6 +954,16 @@ export interface InboxState {
   reviewer: string;
 }
 /**
+ * A decision that an earlier execution of a run had accepted: the payload of the update `keep`.
+ *
+ * The times are those of the approval then: with them the same question has the hash that the reviewer signed.
+ */
+export interface KeptDecision {
+  decision: Decision;
+  opened_at: string;
+  due_at: string | null;
+}
+/**
  * `manifest.json` of a bundle.
  */
 export interface Manifest {
@@ -1025,6 +1052,24 @@ export interface RecordedEffect {
   child: [unknown, unknown] | null;
 }
 /**
+ * That an execution goes on from an earlier one.
+ */
+export interface Resumed {
+  /**
+   * The earlier execution
+   */
+  run_id: string;
+  /**
+   * The step from which things ran again
+   */
+  from_step: string | null;
+  by: string;
+  /**
+   * Steps whose result or input a person replaced
+   */
+  replaced: string[];
+}
+/**
  * What a run that undoes another one starts with.
  */
 export interface RollBackOrder {
@@ -1087,13 +1132,17 @@ export interface Run {
   started_at: string;
   closed_at: string | null;
   /**
-   * Digest of the bundle it started on
+   * Digest of the bundle it runs on
    */
   bundle: string | null;
   notebook: string | null;
   starter: string | null;
   open_approvals: number;
   history_events: number | null;
+  /**
+   * What it goes on from; lists don't know it
+   */
+  resumed: Resumed | null;
 }
 /**
  * What changed; buffers: the changed steps, their earlier attempts, their indexes.

@@ -17,6 +17,7 @@ from jupyter_workflows.errors import (
     JupyterWorkflowsError,
     PayloadError,
     ResultNotReady,
+    ResumeRefused,
     RunAlreadyExists,
     RunNotFound,
     WorkflowCancelled,
@@ -368,9 +369,9 @@ def test_the_address_of_a_run(scenes: Engine, monkeypatch: pytest.MonkeyPatch) -
     assert again.url == f"http://127.0.0.1:8233/namespaces/default/workflows/a%2Fb%20c/{run.run_id}/history"
 
 
-def test_resume_says_that_it_is_not_there_yet(scenes: Engine) -> None:
+def test_resume_where_no_code_is_at_hand_says_where_it_is(scenes: Engine) -> None:
     run = scenes.start("nothing")
-    with pytest.raises(JupyterWorkflowsError, match="can't be resumed from add-1, this version does not resume"):
+    with pytest.raises(ResumeRefused, match="where its code is at hand: in its notebook"):
         run.resume("add-1")
 
 

@@ -1,0 +1,189 @@
+"""The runs before a resumed one, read from their histories, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..schema.resumes import ResumeMark, read_mark
+
+MOST_ANCESTORS = 50
+ORIGIN_MEMO = "jupyter_workflows.origin"
+ENDS = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: "activity_task_timed_out_event_attributes",
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: "activity_task_canceled_event_attributes",
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A step that ended in an earlier run; without a result where it failed."""
+
+    step: str
+    activity: str
+    scheduled: int
+    input: list[Payload]
+    result: list[Payload] | None
+
+
+@dataclass
+class Ancestor:
+    """An earlier run, with what it worked out beside and before the step that is run again.
+
+    `reset_event_id` is that of the reset in the run that came after it.
+    """
+
+    run_id: str
+    bundle: str
+    mark: ResumeMark
+    reset_event_id: int
+    recorded: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
+
+
+@dataclass(frozen=True)
+class Reset:
+    """A run's beginning as the continuation of another."""
+
+    event_id: int
+    base_run_id: str
+    mark: ResumeMark
+
+
+async def ancestors(client: Client, workflow_id: str, run_id: str) -> list[Ancestor]:
+    """The runs before a resumed one, newest first; none where it was not resumed."""
+    found: list[Ancestor] = []
+    current = run_id
+    while len(found) < MOST_ANCESTORS:
+        reset = await reset_of(client, workflow_id, current)
+        if reset is None:
+            break
+        found.append(await ancestor(client, workflow_id, reset))
+        current = reset.base_run_id
+    return found
+
+
+async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
+    """One run before, with what it recorded after the point it was reset to."""
+    steps, ends = await steps_after(client, workflow_id, reset.base_run_id, reset.event_id)
+    by_event = {recorded.scheduled: recorded for recorded in steps}
+    until = min(
+        (ends[found.scheduled] for found in steps if found.step == reset.mark.from_step and found.scheduled in ends),
+        default=0,
+    )
+    recorded = {
+        found.step: found
+        for found in by_event.values()
+        # What was scheduled after the step had ended may follow from what it gave.
+        if found.result is not None and (not until or found.scheduled < until) and found.step != reset.mark.from_step
+    }
+    bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
+    return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded)
+
+
+async def steps_after(
+    client: Client, workflow_id: str, run_id: str, event_id: int
+) -> tuple[list[Recorded], dict[int, int]]:
+    """The activities that completed after an event, and when those of each schedule ended, whatever way."""
+    results: dict[int, list[Payload]] = {}
+    ends: dict[int, int] = {}
+    steps: list[Recorded] = []
+    async for event in newest_first(client, workflow_id, run_id):
+        if event.event_id <= event_id and not (results.keys() - {found.scheduled for found in steps}):
+            break
+        kind = ENDS.get(event.event_type)
+        if kind and event.event_id > event_id:
+            attributes = getattr(event, kind)
+            ends[attributes.scheduled_event_id] = event.event_id
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                results[attributes.scheduled_event_id] = list(attributes.result.payloads)
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED and event.event_id in ends:
+            scheduled = event.activity_task_scheduled_event_attributes
+            steps.append(
+                Recorded(
+                    scheduled.activity_id,
+                    scheduled.activity_type.name,
+                    event.event_id,
+                    list(scheduled.input.payloads),
+                    results.get(event.event_id),
+                )
+            )
+    return steps, ends
+
+
+async def reset_of(client: Client, workflow_id: str, run_id: str) -> Reset | None:
+    """The reset by which a run began; None for one that began by itself."""
+    async for event in newest_first(client, workflow_id, run_id):
+        if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            continue
+        failed = event.workflow_task_failed_event_attributes
+        if failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+            return Reset(event.event_id, failed.base_run_id, read_mark(failed.failure.message))
+    return None
+
+
+async def signal_after(client: Client, workflow_id: str, run_id: str, name: str, event_id: int) -> Payload | None:
+    """The payload of the first signal of this name after an event."""
+    found = None
+    async for event in newest_first(client, workflow_id, run_id):
+        if event.event_id <= event_id:
+            break
+        signal = event.workflow_execution_signaled_event_attributes
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED and signal.signal_name == name:
+            found = signal.input.payloads[0] if signal.input.payloads else None
+    return found
+
+
+async def described(client: Client, workflow_id: str, run_id: str) -> WorkflowExecutionInfo:
+    """What the server says of an execution."""
+    answer = await client.workflow_service.describe_workflow_execution(
+        DescribeWorkflowExecutionRequest(
+            namespace=client.namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+        ),
+        retry=True,
+    )
+    return answer.workflow_execution_info
+
+
+def bundle_of_execution(info: WorkflowExecutionInfo) -> str:
+    """The first 16 digits of the digest of the bundle an execution runs on; empty where it is not one of ours."""
+    pinned = info.versioning_info.versioning_override.pinned.version.build_id
+    if pinned:
+        return pinned
+    version = info.versioning_info.deployment_version.build_id
+    prefix, _, rest = info.task_queue.partition("-")
+    return version or (rest.partition("-")[0] if prefix == "jw" else "")
+
+
+async def newest_first(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
+    """The events of a run, the newest first; a page at a time, as far as they are asked for."""
+    request = GetWorkflowExecutionHistoryReverseRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+        maximum_page_size=32,
+    )
+    while True:
+        try:
+            page = await client.workflow_service.get_workflow_execution_history_reverse(request, retry=True)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return
+            raise
+        for event in page.history.events:
+            yield event
+        if not page.next_page_token:
+            return
+        request.next_page_token = page.next_page_token
+        request.maximum_page_size = 0

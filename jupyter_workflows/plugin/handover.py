@@ -1,0 +1,209 @@
+"""What a resumed run is given of the run before: results of steps that had finished beside the failed one.
+
+A reset keeps what lies before its point. Branches that ran beside the failed step may have finished after it: their
+steps are scheduled again, and the worker answers them from the old history where the step, its code and its input are
+the same. Only the workers of resumed runs look, so that nobody else pays for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import temporalio.activity
+import temporalio.common
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from ..authoring.behaviour import BundleBehaviour
+from ..authoring.ledger import KEPT_KEY
+from ..payloads.types import validate
+from ..schema import Kept
+from ..schema.resumes import Replacements
+from .ancestry import Ancestor, Recorded, ancestors, signal_after
+
+REPLACE = "jupyter_workflows.replace"
+REPLACEMENTS_WITHIN_SECONDS = 30.0
+RUNS_REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the runs before a resumed one left it."""
+
+    recorded: dict[str, tuple[Recorded, Ancestor]] = field(default_factory=dict[str, tuple[Recorded, Ancestor]])
+    replacements: Replacements | None = None
+
+
+class Handover(Interceptor):
+    """Answers steps of resumed runs from the history of the run before.
+
+    Args:
+        client: A connected client.
+        bundle: The directory of the bundle that the worker serves; the old ones lie beside it.
+    """
+
+    def __init__(self, client: Client, bundle: Path) -> None:
+        self.client = client
+        self.bundle = bundle
+        self.pasts: OrderedDict[str, asyncio.Task[Past]] = OrderedDict()
+        self.behaviours: dict[Path, BundleBehaviour | None] = {}
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """The wrapper around one execution."""
+        return Inbound(next, self)
+
+    async def past(self, workflow_id: str, run_id: str) -> Past:
+        """What a run was left; read once."""
+        task = self.pasts.get(run_id)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = self.pasts[run_id] = asyncio.create_task(self.read(workflow_id, run_id))
+            while len(self.pasts) > RUNS_REMEMBERED:
+                self.pasts.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def read(self, workflow_id: str, run_id: str) -> Past:
+        """Reads the histories of the runs before."""
+        line = await ancestors(self.client, workflow_id, run_id)
+        recorded: dict[str, tuple[Recorded, Ancestor]] = {}
+        for ancestor in line:
+            for step, found in ancestor.recorded.items():
+                recorded.setdefault(step, (found, ancestor))
+        for mark in (ancestor.mark for ancestor in line):
+            for step in {mark.from_step, *mark.replaced, mark.input_of}:
+                recorded.pop(step or "", None)
+        newest = line[0].mark if line else None
+        replacements = None
+        if newest and (newest.replaced or newest.input_of):
+            replacements = await self.replacements(workflow_id, run_id, line[0].reset_event_id)
+        return Past(recorded, replacements)
+
+    async def replacements(self, workflow_id: str, run_id: str, after: int) -> Replacements:
+        """The values a person replaced; they follow the reset as a signal.
+
+        Raises:
+            ApplicationError: They did not come; the step is tried again.
+        """
+        deadline = asyncio.get_running_loop().time() + REPLACEMENTS_WITHIN_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            payload = await signal_after(self.client, workflow_id, run_id, REPLACE, after)
+            if payload is not None:
+                (value,) = await self.client.data_converter.decode([payload])
+                return Replacements.model_validate(value)
+            await asyncio.sleep(0.05)
+        raise ApplicationError(
+            "the values that were to replace recorded ones did not arrive: resume the run again",
+            type="ResumeIncomplete",
+        )
+
+    def same_code(self, activity: str, then: Path) -> bool:
+        """Whether an activity does in the old bundle what it does in this one; not known is no."""
+        if then == self.bundle:
+            return True
+        old, new = self.behaviour(then), self.behaviour(self.bundle)
+        digest = new.of_activity(activity) if new else None
+        if old is None or new is None:
+            return False
+        if digest is None:
+            # An activity of the package itself, such as a model call.
+            return old.of_activity(activity) is None
+        return digest == old.of_activity(activity)
+
+    def behaviour(self, path: Path) -> BundleBehaviour | None:
+        """The definitions of a bundle; None where it is no longer at hand."""
+        if path not in self.behaviours:
+            try:
+                self.behaviours[path] = BundleBehaviour(path)
+            except (OSError, ValueError, SyntaxError):
+                self.behaviours[path] = None
+        return self.behaviours[path]
+
+
+class Inbound(ActivityInboundInterceptor):
+    """One execution of an activity of a resumed run."""
+
+    def __init__(self, next: ActivityInboundInterceptor, handover: Handover) -> None:
+        super().__init__(next)
+        self.handover = handover
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Gives the recorded result where there is one, else runs the activity."""
+        info = temporalio.activity.info()
+        if info.workflow_id is None or info.workflow_run_id is None:
+            return await super().execute_activity(input)
+        past = await self.handover.past(info.workflow_id, info.workflow_run_id)
+        if past.replacements is not None:
+            if info.activity_id in past.replacements.results:
+                return replaced(input.fn, past.replacements, info)
+            if info.activity_id in past.replacements.inputs:
+                values = past.replacements.inputs[info.activity_id]
+                changed = dataclasses.replace(input, args=typed(input.fn, values))
+                return await super().execute_activity(changed)
+        found, ancestor = past.recorded.get(info.activity_id, (None, None))
+        if found and ancestor and found.activity == info.activity_type:
+            same = self.handover.same_code(found.activity, self.handover.bundle.parent / f"jw_{ancestor.bundle}")
+            if same and await self.same_input(found, input):
+                return await self.recorded(found, ancestor)
+        return await super().execute_activity(input)
+
+    async def same_input(self, found: Recorded, input: ExecuteActivityInput) -> bool:
+        """Whether the step is asked what it was asked then."""
+        then = await bare(self.handover.client, found.input)
+        now = temporalio.activity.payload_converter().to_payloads(input.args)
+        return [comparable(payload) for payload in then] == [comparable(payload) for payload in now]
+
+    async def recorded(self, found: Recorded, ancestor: Ancestor) -> Any:
+        """The result as it was recorded, with where it comes from."""
+        if not found.result:
+            return None
+        (payload,) = await bare(self.handover.client, found.result[:1])
+        if KEPT_KEY not in payload.metadata:
+            payload.metadata[KEPT_KEY] = Kept(run_id=ancestor.run_id).model_dump_json().encode()
+        return temporalio.common.RawValue(payload)
+
+
+def replaced(fn: Callable[..., Any], replacements: Replacements, info: temporalio.activity.Info) -> Any:
+    """The value a person gave for a step's result, if it is of the result's type.
+
+    Raises:
+        PayloadError: It is not.
+    """
+    value = replacements.results[info.activity_id]
+    hint = getattr(fn, "__annotations__", {}).get("return")
+    if hint is not None:
+        value = validate(value, hint, f"the value that replaces the result of {info.activity_id}")
+    payload = temporalio.activity.payload_converter().to_payload(value)
+    payload.metadata[KEPT_KEY] = Kept(replaced_by=replacements.by).model_dump_json().encode()
+    return temporalio.common.RawValue(payload)
+
+
+def typed(fn: Callable[..., Any], values: list[Any]) -> list[Any]:
+    """Arguments that came as JSON, in the types of the activity's parameters."""
+    hints = [hint for name, hint in getattr(fn, "__annotations__", {}).items() if name != "return"]
+    converter = temporalio.activity.payload_converter()
+    payloads = converter.to_payloads(values)
+    return converter.from_payloads(payloads, cast("list[type] | None", hints if len(hints) == len(values) else None))
+
+
+async def bare(client: Client, payloads: list[Payload]) -> list[Payload]:
+    """Payloads without encryption, fetched from where large ones are kept."""
+    raws = await client.data_converter.decode(payloads, [temporalio.common.RawValue] * len(payloads))
+    return [cast("temporalio.common.RawValue", raw).payload for raw in raws]
+
+
+def comparable(payload: Payload) -> object:
+    """What two payloads of one value have in common; the order of an object's keys does not count."""
+    if payload.metadata.get("encoding", b"").startswith(b"json/"):
+        try:
+            return json.loads(payload.data)
+        except ValueError:
+            return payload.data
+    return payload.metadata.get("encoding"), payload.data

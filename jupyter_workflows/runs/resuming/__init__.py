@@ -1,0 +1,1 @@
+"""Runs that go on with corrected code: what would be kept, and doing it."""

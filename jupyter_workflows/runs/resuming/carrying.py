@@ -1,0 +1,254 @@
+"""Carrying out a plan: corrected code served, the run reset or pinned to it, once however many people ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import PendingActivityState, ResetReapplyExcludeType
+from temporalio.api.workflow.v1 import PostResetOperation, VersioningOverride, WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkerDeploymentVersionRequest,
+    ResetActivityRequest,
+    ResetWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from ...authoring.execution import KEEP
+from ...errors import ResumeRefused, WorkerUnavailable
+from ...plugin.handover import REPLACE
+from ...schema import KeptDecision
+from ...schema.resumes import Replacements, ResumeMark, ResumePlan
+from ..access import RunAccess, in_our_words, translated
+from ..decisions import json_value
+from ..reading import RunReader
+from .planning import Wish, decisions_after, plan, record_of
+from .workshop import Workshop
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: the turn holds within a process
+    fcntl = None
+
+READY_SECONDS = 30.0
+LOOK_SECONDS = 0.02
+PINNED_BEHAVIOUR = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
+PINNED = FieldMask(paths=["versioning_override"])
+_turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
+
+async def resume(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish, seen: str = "") -> str:
+    """Resumes a run and gives the run id of the execution that goes on.
+
+    Args:
+        reader: Of the run.
+        workshop: Where the code is served.
+        bundle: The corrected code.
+        wish: From where, and with what.
+        seen: The execution the person looked at; where it was resumed meanwhile, the new one is the answer.
+
+    Raises:
+        ResumeRefused: It can't be done as wished; says what can.
+    """
+    asked_at = datetime.now(UTC)
+    async with turn(reader.access, reader.workflow_id):
+        successor = await successor_of(reader, seen, asked_at) if seen else ""
+        if successor:
+            return successor
+        wanted = await plan(reader, workshop, bundle, wish)
+        return await carry_out(reader, workshop, bundle, wanted, wish)
+
+
+async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted: ResumePlan, wish: Wish) -> str:
+    """Does what a plan says; gives the run id of the execution that goes on."""
+    access = reader.access
+    deployment = await asyncio.to_thread(workshop.serve, bundle, wanted.queue)
+    version = WorkerDeploymentVersion(deployment_name=deployment, build_id=wanted.bundle)
+    await served(access, version, wanted.queue)
+    kept = await decisions_after(reader, await record_of(reader), wanted.point) if wanted.decisions else []
+    if kept:
+        nonces = [each.decision.nonce for each in kept]
+        await asyncio.to_thread(workshop.keep, wanted.queue, wanted.id, nonces)
+    override = VersioningOverride(pinned=VersioningOverride.PinnedOverride(behavior=PINNED_BEHAVIOUR, version=version))
+    options = WorkflowExecutionOptions(versioning_override=override)
+    if wanted.mode == "live":
+        await pin(access, wanted, options)
+        return wanted.run_id
+    mark = ResumeMark(
+        from_step=wanted.from_step, by=workshop.person, replaced=wanted.replaced, input_of=wanted.input_of
+    )
+    run_id = await reset(access, wanted, options, mark)
+    if wanted.replaced or wanted.input_of:
+        await send_replacements(access, wanted, run_id, wish, workshop.person)
+    for each in kept:
+        await send_kept(access, wanted.id, run_id, each)
+    return run_id
+
+
+async def served(access: RunAccess, version: WorkerDeploymentVersion, queue: str) -> None:
+    """Waits until the server knows that a version polls a queue.
+
+    A pinned run is refused before, and the refusal is remembered for a second: so it is asked for first.
+
+    Raises:
+        WorkerUnavailable: It does not come to know it.
+    """
+    request = DescribeWorkerDeploymentVersionRequest(namespace=access.client.namespace, deployment_version=version)
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RPCError):
+            answer = await access.client.workflow_service.describe_worker_deployment_version(request)
+            if sum(known.name == queue for known in answer.version_task_queues) >= 2:
+                return
+        await asyncio.sleep(LOOK_SECONDS)
+    raise WorkerUnavailable(
+        f"the Temporal server did not learn within {READY_SECONDS:.0f} s that the corrected code is served on {queue}: "
+        "see `%workflow status`; nothing was changed"
+    )
+
+
+async def insisting(access: RunAccess, run_id: str, call: Any) -> Any:
+    """The answer to a call that pins a run to a version which the server may not know everywhere yet."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            return await call()
+        except RPCError as error:
+            if "is not present in" not in error.message or time.monotonic() > deadline:
+                raise translated(error, access, run_id) from None
+            await asyncio.sleep(5 * LOOK_SECONDS)
+
+
+async def reset(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutionOptions, mark: ResumeMark) -> str:
+    """Begins the new execution."""
+    pinned = PostResetOperation.UpdateWorkflowOptions(workflow_execution_options=options, update_mask=PINNED)
+    request = ResetWorkflowExecutionRequest(
+        namespace=access.client.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=wanted.id, run_id=wanted.run_id),
+        workflow_task_finish_event_id=wanted.point,
+        reason=mark.model_dump_json(),
+        request_id=str(uuid.uuid5(uuid.NAMESPACE_URL, wanted.run_id)),
+        identity=mark.by,
+        # What came after the point was said to another execution. Decisions are sent again by `send_kept`.
+        reset_reapply_exclude_types=[
+            ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+            ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
+            ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_CANCEL_REQUEST,
+        ],
+        post_reset_operations=[PostResetOperation(update_workflow_options=pinned)],
+    )
+    answer = await insisting(
+        access, wanted.id, lambda: access.client.workflow_service.reset_workflow_execution(request)
+    )
+    return answer.run_id
+
+
+async def pin(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutionOptions) -> None:
+    """Lets an open run go on with newer code; steps that wait for another attempt begin anew."""
+    execution = WorkflowExecution(workflow_id=wanted.id, run_id=wanted.run_id)
+    service, namespace = access.client.workflow_service, access.client.namespace
+    request = UpdateWorkflowExecutionOptionsRequest(
+        namespace=namespace, workflow_execution=execution, workflow_execution_options=options, update_mask=PINNED
+    )
+    await insisting(access, wanted.id, lambda: service.update_workflow_execution_options(request))
+    described = await RunReader(access, wanted.id, wanted.run_id, pinned=True).describe_execution(wanted.run_id)
+    for pending in described.pending_activities:
+        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED and pending.HasField("last_failure"):
+            with contextlib.suppress(RPCError):
+                # It may have begun, or ended, in the meantime.
+                await service.reset_activity(
+                    ResetActivityRequest(namespace=namespace, execution=execution, id=pending.activity_id)
+                )
+
+
+async def send_replacements(access: RunAccess, wanted: ResumePlan, run_id: str, wish: Wish, person: str) -> None:
+    """Puts the replaced values into the new execution's history; its steps wait for them."""
+    inputs = {wanted.input_of: arguments(wish.input_override)} if wanted.input_of else {}
+    replacements = Replacements(
+        by=person,
+        at=datetime.now(UTC),
+        results={step: json_value(value, f"the result of {step}") for step, value in wish.results.items()},
+        inputs={step: json_value(values, f"the input of {step}") for step, values in inputs.items()},
+    )
+    handle = access.client.get_workflow_handle(wanted.id, run_id=run_id)
+    with in_our_words(access, wanted.id):
+        await handle.signal(REPLACE, replacements.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
+
+
+async def send_kept(access: RunAccess, workflow_id: str, run_id: str, kept: KeptDecision) -> None:
+    """Tells the new execution of a decision; it counts there if the same is asked. Not told, people are asked again."""
+    handle = access.client.get_workflow_handle(workflow_id, run_id=run_id)
+    with contextlib.suppress(RPCError, WorkflowUpdateFailedError, TimeoutError):
+        async with asyncio.timeout(READY_SECONDS):
+            await handle.execute_update(KEEP, kept.model_dump(mode="json"), id=f"kept-{kept.decision.nonce}")  # pyright: ignore[reportUnknownMemberType]
+
+
+def arguments(override: Any) -> list[Any]:
+    """The arguments of a step: a list or tuple of them, or the only one."""
+    return list(override) if isinstance(override, list | tuple) else [override]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+async def successor_of(reader: RunReader, run_id: str, asked_at: datetime) -> str:
+    """The execution that another person began from this one: one that goes on, or was begun since this one asked."""
+    successor = (await reader.describe_execution(run_id)).workflow_extended_info.reset_run_id
+    if not successor:
+        return ""
+    newest = await reader.run()
+    return newest.run_id if newest.status == "running" or newest.started_at > asked_at else ""
+
+
+@contextlib.asynccontextmanager
+async def turn(access: RunAccess, workflow_id: str) -> AsyncGenerator[None]:
+    """Lets the resumptions of one run go one after the other, in all processes of a home.
+
+    Temporal does not know a reset again by its request id: two at once would make two executions.
+
+    Raises:
+        ResumeRefused: Another one does not end.
+    """
+    loop = asyncio.get_running_loop()
+    lock = _turns.setdefault((id(loop), workflow_id), asyncio.Lock())
+    async with lock:
+        held = await asyncio.to_thread(lock_file, access.cache, workflow_id)
+        try:
+            yield
+        finally:
+            if held is not None:
+                held.close()
+
+
+def lock_file(cache: Path | None, workflow_id: str) -> Any:
+    """An open file whose lock this process holds; None where there is no place for one.
+
+    Raises:
+        ResumeRefused: Another process has held it for too long.
+    """
+    if cache is None or fcntl is None:
+        return None
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = (cache / f"resume-{uuid.uuid5(uuid.NAMESPACE_URL, workflow_id)}.lock").open("w")
+    deadline = time.monotonic() + 2 * READY_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                file.close()
+                raise ResumeRefused(
+                    f"run {workflow_id} is being resumed by another process, which takes long"
+                ) from None
+            time.sleep(LOOK_SECONDS)
+        else:
+            return file

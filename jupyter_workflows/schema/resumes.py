@@ -1,0 +1,99 @@
+"""What resuming a run crosses processes with: the mark in history, the plan people see, what both runs share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from . import CellLocation, RunStatus, StepKind, StepStatus, Usage, Wire
+
+ResumeMode = Literal["reset", "live"]
+
+
+class ResumeMark(Wire):
+    """The reason of a reset, as JSON in plain text: it says what the new execution is. No values of the user's."""
+
+    mark: Literal["jupyter_workflows.resume"] = "jupyter_workflows.resume"
+    from_step: str | None = Field(default=None, description="The step from which things run again")
+    by: str = ""
+    replaced: list[str] = Field(default=[], description="Steps whose recorded result a person replaced")
+    input_of: str | None = Field(default=None, description="The step whose input a person replaced")
+
+
+class Replacements(Wire):
+    """The values a person puts in the place of recorded ones: the payload of the signal that follows the reset."""
+
+    by: str
+    at: datetime
+    results: dict[str, Any] = Field(default={}, description="Result by step")
+    inputs: dict[str, list[Any]] = Field(default={}, description="Arguments by step")
+
+
+def read_mark(reason: str) -> ResumeMark:
+    """What a reset's reason says; of one that is not ours, nothing."""
+    try:
+        return ResumeMark.model_validate_json(reason)
+    except ValueError:
+        return ResumeMark()
+
+
+class PlannedStep(Wire):
+    """A step of the run that is to be resumed, and what becomes of it."""
+
+    id: str
+    name: str
+    kind: StepKind
+    status: StepStatus
+    seconds: float | None = None
+    usage: Usage | None = None
+    location: CellLocation | None = None
+    why: str = Field(default="", description="Why it is kept or runs again, in words")
+    twice: bool = Field(default=False, description="Whether it ran to its end: its effects outside happen again")
+
+
+class LaterDecision(Wire):
+    """A decision that was made after the point a run is resumed from."""
+
+    approval: str
+    by: str
+
+
+class ResumePlan(Wire):
+    """What resuming a run would do: shown before anything is done."""
+
+    id: str
+    run_id: str
+    workflow: str
+    status: RunStatus
+    mode: ResumeMode = Field(
+        description="A new execution from an earlier point, or newer code for this one from now on"
+    )
+    bundle: str = Field(description="First 16 digits of the digest of the code it goes on with")
+    bundle_before: str
+    queue: str
+    from_step: str | None = Field(default=None, description="The step from which things run again")
+    point: int = Field(default=0, description="Event id of the workflow task that is done again; 0 in mode live")
+    last_event: int = Field(description="The history's last event as the plan was made")
+    kept: list[PlannedStep] = Field(default=[])
+    again: list[PlannedStep] = Field(default=[])
+    dropped_signals: list[str] = Field(default=[])
+    decisions: list[LaterDecision] = Field(default=[], description="They count if the same is asked again")
+    replaced: list[str] = Field(default=[])
+    input_of: str | None = None
+
+    @property
+    def usage_kept(self) -> Usage:
+        """What the model calls of the kept steps took."""
+        return sum((step.usage for step in self.kept if step.usage), Usage())
+
+    @property
+    def seconds_kept(self) -> float:
+        """How long the kept steps took, added up."""
+        return sum(step.seconds or 0.0 for step in self.kept)
+
+    @property
+    def twice(self) -> list[PlannedStep]:
+        """The steps whose effects outside happen a second time."""
+        return [step for step in self.again if step.twice]
