@@ -61,7 +61,7 @@ STATE = [
     mistake("terminate of a failed run", "failing.terminate()"),
     mistake("signal to a failed run", "failing.signal('go')"),
     mistake("approval of a failed run", "failing.approve()"),
-    mistake("resume from a step that is not there", "failing.resume(from_step='judge-7')"),
+    mistake("resume from a step that is not there", "failing.resume(from_step='check-7')"),
     mistake(
         "wait that is too short",
         "asking = ask.options(id='asking').start()\nasking.wait_for('approval', timeout=30)",
