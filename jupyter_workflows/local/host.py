@@ -185,7 +185,11 @@ class WorkerHost:
         self._in_background(
             self._give_back(
                 lambda client: hand_back_undelivered(
-                    client, [*self._served], self._predecessors.identity, begun.has, before
+                    client,
+                    [served.queue for served in self._served.values()],
+                    self._predecessors.identity,
+                    begun.has,
+                    before,
                 ),
                 "tasks that the server lost when it died",
             )
