@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_workflows.testing import Call, ModelServer, Reply
 from tests.kernels import printed
 
 ROOT = Path(__file__).parents[1]
@@ -38,18 +40,50 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return output, done.stdout
 
 
-@pytest.fixture(scope="module")
-def agents(tmp_path_factory: pytest.TempPathFactory) -> list[nbformat.NotebookNode]:
-    """The cells of the tour of agents, executed with the model on this machine."""
-    output = tmp_path_factory.mktemp("agents")
+def run_agents(output: Path, environment: dict[str, str]) -> list[nbformat.NotebookNode]:
+    """The cells of the tour of agents, executed with the model that the environment names."""
     command = [sys.executable, "notebooks/run_tour.py", "notebooks/02_agents.ipynb", "--output", str(output)]
     keys = ("MISTRAL_", "JUPYTER_WORKFLOWS_MODEL")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(keys)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(keys)}
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=environment
+        command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=kept | environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return nbformat.read(output / "02_agents.ipynb", as_version=4).cells
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> list[nbformat.NotebookNode]:
+    """The tour of agents with the model on this machine."""
+    return run_agents(tmp_path_factory.mktemp("agents"), {})
+
+
+def says(call: Call) -> Reply:
+    """What a large model would: looks clauses up, hands over, quotes them, and finds that all is well."""
+    tools = {tool["function"]["name"] for tool in call.body.get("tools") or []}
+    found = [message["content"] for message in call.body["messages"] if message["role"] == "tool"]
+    asked = " ".join(str(message["content"]) for message in call.body["messages"])
+    package = next(name for name in ("fqdn", "numpy", "certifi", "") if name in asked)
+    if "find_clauses" in tools:
+        return Reply(tool_calls=[("find_clauses", {"package": package})])
+    if "hand_over_to_writer" in tools:
+        return Reply(tool_calls=[("hand_over_to_writer", {"message": found[-1]})])
+    if "claims" in str(call.schema):
+        clause = max(re.split(r"\n+", asked), key=lambda line: "must" in line or "shall" in line)
+        return Reply({"claims": [{"quote": clause.strip("- "), "duty": "keep the notice"}]})
+    return Reply({"supported": True})
+
+
+def test_agents_run_unchanged_on_a_server_that_speaks_as_mistral_s(tmp_path: Path):
+    with ModelServer(answer=says) as server:
+        cells = run_agents(tmp_path, server.environment)
+        assert server.count >= 9, "three packages: clauses, handover, memo, and the reviewer"
+        assert all(call.key_ok for call in server.calls)
+        assert any(call.body.get("tools") for call in server.calls), "with tool calls, which the small model lacks"
+        assert all(call.body["stream"] for call in server.calls)
+    (tokens,) = [cell for cell in cells if cell.id == "tokens"]
+    assert "keep the notice" in json.loads(printed(tokens))["claims"][0]["duty"]
+    assert ": completed." in printed(cells[-1])
 
 
 def test_agents_stream_a_memo_that_has_the_form_it_must_have(agents: list[nbformat.NotebookNode]):

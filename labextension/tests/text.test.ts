@@ -19,6 +19,15 @@ describe("Markdown", () => {
     expect(root.querySelectorAll("li")).toHaveLength(2);
   });
 
+  test("is none where the text is data", () => {
+    const root = document.createElement("div");
+    const writer = new MarkdownWriter(root);
+    for (const piece of ["\n", '{"action": "find', "_clauses", '", "of": "a_b"}']) writer.add(piece);
+    writer.end();
+    expect(root.querySelector("em")).toBeNull();
+    expect(root.querySelector("pre")?.textContent).toBe('{"action": "find_clauses", "of": "a_b"}');
+  });
+
   test.each([
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

@@ -87,21 +87,36 @@ function link(node: HTMLAnchorElement, address: string): void {
   node.referrerPolicy = "no-referrer";
 }
 
-/** Markdown that is written piece by piece into an element. */
-export class MarkdownWriter {
-  private readonly parser: smd.Parser;
+/** What begins as a JSON object does is data: its stars and underscores mean themselves. */
+const DATA = /^\s*\{/;
 
-  constructor(root: Element) {
+/** Markdown, or data as it stands, that is written piece by piece into an element. */
+export class MarkdownWriter {
+  private parser: smd.Parser | null = null;
+  private data: Element | null = null;
+
+  constructor(private readonly root: Element) {
     root.replaceChildren();
-    this.parser = smd.parser(renderer(root));
   }
 
   add(piece: string): void {
-    smd.parser_write(this.parser, piece);
+    if (!this.parser && !this.data && !this.begin(piece)) return;
+    if (this.data) this.data.append(printable(piece));
+    else smd.parser_write(this.parser!, piece);
   }
 
   end(): void {
-    smd.parser_end(this.parser);
+    if (this.parser) smd.parser_end(this.parser);
+  }
+
+  /** Looks what it is; a blank piece says nothing. */
+  private begin(piece: string): boolean {
+    if (!piece.trim()) return false;
+    if (DATA.test(piece)) {
+      this.data = document.createElement("pre");
+      this.root.append(this.data);
+    } else this.parser = smd.parser(renderer(this.root));
+    return true;
   }
 }
 
