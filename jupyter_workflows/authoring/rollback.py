@@ -79,8 +79,13 @@ def cause_of(state: RunState, error: BaseException | None) -> Rollback:
     cause: RollbackCause = (
         "cancelled" if temporalio.exceptions.is_cancelled_exception(error or Exception()) else "failed"
     )
-    text = (temporalio.workflow.cancellation_reason() or "") if cause == "cancelled" else str(error)
+    text = (temporalio.workflow.cancellation_reason() or "") if cause == "cancelled" else words_of(error)
     return Rollback(cause=cause, reason=text[:SHOWN_CHARACTERS], started_at=now)
+
+
+def words_of(error: BaseException | None) -> str:
+    """What a failure says of itself."""
+    return error.message if isinstance(error, temporalio.exceptions.FailureError) else str(error)
 
 
 async def shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -146,6 +146,8 @@ class Desk:
         found, run_id = await roll_back(reader, by=self.user, reason=asked.reason)
         self.look_again()
         elsewhere = found != topic.workflow_id
+        if elsewhere:
+            topic.look_for_undo()
         return Answer(request=asked.request, topic=self.add_run(found, run_id) if elsewhere else None)
 
     @property

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..runs.access import RunAccess
+from ..runs.effects import LEFT
 from ..runs.listing import Filter, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
+from ..runs.rollback import undoing
 from ..runs.tokens import RunTexts
 from ..security.identity import local_user
 from .feed import RunFeed, Telling, run_topic
@@ -37,6 +39,7 @@ SHOWN_CHARACTERS = 100_000
 COST_SHARE = 5
 LEASE_SECONDS = 30.0
 POLL_SECONDS = 1.5
+UNDO_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -118,7 +121,7 @@ class RunTopic:
 
     async def followed(self, have: int) -> Telling | None:
         """Goes on following the run, and gives what a view lacks."""
-        if not self.ended:
+        if not self.ended or self.may_be_undone:
             self.work.extend()
         if self.feed.snapshot is None:
             return None
@@ -138,6 +141,16 @@ class RunTopic:
         snapshot = self.feed.snapshot
         return snapshot is not None and snapshot.run.status not in ("running", "continued_as_new")
 
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether another run may undo what this one did, which has ended."""
+        snapshot = self.feed.snapshot
+        return snapshot is not None and any(effect.status in (*LEFT, "undoing") for effect in snapshot.effects)
+
+    def look_for_undo(self) -> None:
+        """Somebody has had it undone."""
+        self.work.extend()
+
     async def details(self, step_id: str) -> StepDetails:
         """A step in full.
 
@@ -156,8 +169,18 @@ class RunTopic:
         """Follows the run to its end, over breaks of the connection."""
         for attempt in range(1_000_000):
             if await self.follow_once(attempt):
-                return
+                break
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+        with contextlib.suppress(JupyterWorkflowsError):
+            await self.follow_undo()
+
+    async def follow_undo(self) -> None:
+        """Looks again at a run that has ended while another one undoes it."""
+        snapshot = self.feed.snapshot
+        while self.ended and self.may_be_undone and snapshot and (await undoing(self.access, snapshot)).open:
+            await asyncio.sleep(UNDO_SECONDS)
+            snapshot = await RunReader(self.access, self.workflow_id, self.run_id, bare=True).snapshot()
+            self.take(snapshot)
 
     async def follow_once(self, attempt: int) -> bool:
         """Follows the run until it ends or the connection breaks; whether it is over."""

@@ -21,6 +21,8 @@ PICTURES = {
     "finished": ("run", stories.TOPIC, stories.finished_run),
     "failed": ("run", stories.TOPIC, stories.failed_run),
     "tokens": ("run", stories.TOPIC, stories.writing_run),
+    "rolling-back": ("run", stories.TOPIC, stories.rolling_back_run),
+    "roll-back": ("run", stories.TOPIC, stories.undoable_run),
     "ten-thousand-steps": ("run", stories.TOPIC, lambda: stories.large_run(10_000)),
     "inbox": ("inbox", "inbox", stories.inbox),
     "runs": ("runs", "runs", stories.runs_list),
@@ -32,6 +34,8 @@ WIDTHS = {"wide": 960, "narrow": 480}
 
 def open_details(bare: BarePage, name: str) -> None:
     """Shows what a click shows, in the picture that is about it."""
+    if name == "roll-back":
+        bare.page.get_by_role("button", name="Roll back…").click()
     if name != "finished":
         return
     bare.page.locator(".jwl-decided summary").click()

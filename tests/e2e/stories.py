@@ -10,6 +10,7 @@ from jupyter_workflows import schema
 from jupyter_workflows.live.feed import RunFeed, Telling, run_topic
 from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, WorkflowState
 from jupyter_workflows.live.shown import shown_approval, step_details
+from jupyter_workflows.runs.effects import effects_of
 from jupyter_workflows.runs.reading import Snapshot
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -169,6 +170,50 @@ def failed_run() -> list[Telling]:
     broken = step("read_terms-2", 2, 1.1, 6.3, attempts=attempts, status="failed", failure=failure, output=None)
     steps = [*review_steps()[:2], broken, review_steps()[3]]
     return told(snapshot(steps, arguments=["ACME"], status="failed", closed_at=at(9.6), failure=failure))
+
+
+def undone_by(name: str, id: str, begin: float, ran: float | None, **changes: Any) -> schema.Step:
+    """The step that undoes another one."""
+    made = step(f"undo:{id}", begin, 0.1, ran, name=name, undoes=id, input=[{"receipt": "R-70"}], output=None)
+    return made.model_copy(update=changes)
+
+
+def rolling_back_run() -> list[Telling]:
+    """A run that failed and undoes what it did; one undo waits for a person."""
+    why = "no courier goes to **Longyearbyen** in winter"
+    failure = schema.Failure(type="OSError", message="the payment desk is closed until 8:00", location=CELL)
+    question = approval(
+        id="human_approval-1",
+        message="`refund` could not undo `charge_card-1`. Approve to try it again; reject to leave the effect as it is."
+        "\n\n    OSError: the payment desk is closed until 8:00",
+        assignee=None, due_at=None, form_schema=None, editable=None, has_editable=False,
+        workflow_id="order_7-2c1d", workflow="order",
+    )  # fmt: skip
+    steps = [
+        step("reserve_seat-1", 0.3, 0.1, 1.1, undo="release_seat"),
+        step("charge_card-1", 1.6, 0.1, 2.0, undo="refund"),
+        step("post_letter-1", 3.9, 0.1, 0.9, irreversible=True),
+        step("book_room-1", 5.1, 0.1, 1.2, undo="free_room"),
+        step("call_courier-1", 6.5, 0.1, 0.8, status="failed", output=None, failure=failure, undo="call_off"),
+        undone_by("free_room", "book_room-1", 7.6, 0.9),
+        undone_by("refund", "charge_card-1", 8.7, 2.2, status="failed", failure=failure),
+        asked(question).model_copy(update={"scheduled_at": at(11.1)}),
+    ]
+    rollback = schema.Rollback(cause="failed", reason=why, started_at=at(7.5))
+    effects = effects_of(steps, rollback)
+    return told(snapshot(steps, id="order_7-2c1d", workflow="order", rollback=rollback, effects=effects))
+
+
+def undoable_run() -> list[Telling]:
+    """A run that has ended well and may be undone."""
+    steps = [
+        step("reserve_seat-1", 0.3, 0.1, 1.1, undo="release_seat"),
+        step("charge_card-1", 1.6, 0.1, 2.0, undo="refund"),
+        step("post_letter-1", 3.9, 0.1, 0.9, irreversible=True),
+        step("pack-1", 5.0, 0.1, 1.4),
+    ]
+    ended: dict[str, Any] = {"status": "completed", "closed_at": at(6.6), "result": {"seat": "14C"}}
+    return told(snapshot(steps, id="order_8-71fe", workflow="order", effects=effects_of(steps), **ended))
 
 
 def writing_run() -> list[Telling]:

@@ -34,6 +34,8 @@ VIEWS = {
     "finished": ("run", stories.TOPIC, stories.finished_run),
     "failed": ("run", stories.TOPIC, stories.failed_run),
     "writing": ("run", stories.TOPIC, stories.writing_run),
+    "rolling back": ("run", stories.TOPIC, stories.rolling_back_run),
+    "undoable": ("run", stories.TOPIC, stories.undoable_run),
     "inbox": ("inbox", "inbox", stories.inbox),
     "runs": ("runs", "runs", stories.runs_list),
     "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),

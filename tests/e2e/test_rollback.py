@@ -104,7 +104,7 @@ def test_static_picture_says_what_was_undone(bare_notebook: Callable[..., Notebo
     log = tmp_path / "effects.log"
     cell = (
         f"run = trip.start({THINGS}, fails=True)\nrun.wait_for('end', timeout=60)\n"
-         "print(run._repr_mimebundle_()['text/plain'])"
+        "print(run._repr_mimebundle_()['text/plain'])"
     )
     opened = begin(bare_notebook, log, cell)
     said: Any = opened.cell(3).locator(".jp-OutputArea-output").first

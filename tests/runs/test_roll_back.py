@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from jupyter_workflows.commands import rollback_commands
 from jupyter_workflows.errors import JupyterWorkflowsError, WorkflowCancelled, WorkflowFailed
 from jupyter_workflows.runs.handle import Run
+from jupyter_workflows.session import Session
 
 from .conftest import Engine, eventually
 
@@ -192,3 +195,29 @@ def test_undo_that_fails_leaves_a_state_that_says_so_and_goes_on(engine: Engine,
     again.result(timeout=20)
     assert statuses(run)["book-2"] == "undone"
     assert log.undone == ["car", "room 13"]
+
+
+def test_text_and_static_html_say_what_was_undone(engine: Engine, log: Log) -> None:
+    run = finished(engine, ["car", "<b>room</b>"], fails=True)
+    shown = run._repr_mimebundle_()
+    text, html = shown["text/plain"], shown["text/html"]
+    assert "rolled back because it failed: over; 3 effects: 2 undone, 1 can't be undone" in text
+    assert "↶ book-1: undone by unbook" in text
+    assert "undoes book-2" in text
+    assert "rolled back because it failed" in html
+    assert "undone by unbook" in html
+    assert "undoes book-2" in html
+    assert "<b>room</b>" not in html
+
+
+def test_command_lists_and_undoes(engine: Engine, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(engine, ["car"])
+    # A session has the runtime of its home; this engine is a server of its own.
+    monkeypatch.setattr(rollback_commands, "get_run", lambda name: Run[object](run.access, name))
+    wanted = Namespace(run=run.id, yes=False, reason="")
+    listed = rollback_commands.roll_back(Session(), wanted)
+    assert [effect.status for effect in listed.data] == ["done", "irreversible"]
+    assert log.undone == []
+    done = rollback_commands.roll_back(Session(), Namespace(run=run.id, yes=True, reason="wrong dates"))
+    done.value.result(timeout=20)
+    assert log.undone == ["car"]

@@ -44,6 +44,20 @@ async def many(count: int) -> int:
         total += await measure("x" * number)
     return total
 """,
+    """%%workflow
+def free(output: str, key: str) -> str:
+    return key
+
+@activity(compensate=free)
+def book(seat: str) -> str:
+    return seat
+
+@workflow
+async def seats(many: int) -> int:
+    for number in range(many):
+        await book(f"seat {number}")
+    return many
+""",
 )
 
 

@@ -150,3 +150,22 @@ def test_status_and_start_of_the_runtime(server: Server):
     assert started.status == 200
     assert started.json["state"] == "connected"
     assert server.get("api/status").json["address"] == started.json["address"]
+
+
+def test_finished_run_is_listed_and_rolled_back(server: Server, access: RunAccess):
+    run = server.post("api/workflows/seats/runs", {"arguments": {"many": 2}, "id": "rest-seats"}).json
+    on_loop(Run(access, "rest-seats").until("completed"))
+    listed = server.get("api/runs/rest-seats/effects").json
+    assert (listed["left"], listed["rollback"]) == (2, None)
+    assert {effect["status"] for effect in listed["effects"]} == {"done"}
+
+    reply = server.post("api/runs/rest-seats/rollback", {"reason": "wrong hall"})
+    assert (reply.status, reply.json["id"]) == (200, f"rest-seats/undo:{run['run_id']}")
+    on_loop(Run(access, reply.json["id"]).until("completed"))
+    rollback = server.get(f"api/runs/{quote(reply.json['id'], safe='')}/effects").json["rollback"]
+    assert (rollback["by"], rollback["reason"]) == (user(), "wrong hall")
+    after = server.get("api/runs/rest-seats/effects").json
+    assert (after["left"], {effect["status"] for effect in after["effects"]}) == (0, {"undone"})
+    again = server.post("api/runs/rest-seats/rollback")
+    assert again.status == 409
+    assert "left to undo" in again.json["error"]["message"]

@@ -196,10 +196,12 @@ def test_other_methods_are_refused(server: Server, method: str):
     ],
     ids=["path", "emoji", "quotes", "long", "surrogate", "nul", "script"],
 )
-@pytest.mark.parametrize("rest", ["", "/steps", "/steps/x-1", "/cancel", "/approvals/x/decision"])
+@pytest.mark.parametrize(
+    "rest", ["", "/steps", "/steps/x-1", "/effects", "/cancel", "/rollback", "/approvals/x/decision"]
+)
 def test_a_hostile_id_is_just_unknown(server: Server, id: str, rest: str):
     body = {"verdict": "approve"} if "decision" in rest else {}
-    post = rest.startswith(("/cancel", "/approvals"))
+    post = rest.startswith(("/cancel", "/rollback", "/approvals"))
     reply = server.post(f"api/runs/{id}{rest}", body) if post else server.get(f"api/runs/{id}{rest}")
     assert reply.status in (400, 404)
     assert len(reply.body) < 2_000
