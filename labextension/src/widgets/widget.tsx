@@ -18,6 +18,16 @@ interface Traits {
   topic: string;
 }
 
+type Bytes = DataView | ArrayBuffer | Uint8Array;
+
+/** Bytes as they are read; hosts give them in different forms. */
+function viewOf(bytes: Bytes): DataView {
+  if (bytes instanceof DataView) return bytes;
+  return ArrayBuffer.isView(bytes)
+    ? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new DataView(bytes);
+}
+
 /** The comm of a widget as a channel: each message is JSON text, with buffers beside it. */
 function channelOf(model: AnyModel<Traits>): Channel {
   return {
@@ -26,8 +36,8 @@ function channelOf(model: AnyModel<Traits>): Channel {
       return true;
     },
     listen(handler) {
-      const receive = (message: { text?: unknown }, buffers: DataView[]) => {
-        if (typeof message.text === "string") handler(message.text, buffers);
+      const receive = (message: { text?: unknown }, buffers?: Bytes[]) => {
+        if (typeof message.text === "string") handler(message.text, (buffers ?? []).map(viewOf));
       };
       model.on("msg:custom", receive);
       return () => model.off("msg:custom", receive);
