@@ -96,7 +96,8 @@ def shown(value: float, unit: str) -> str:
 PAGE = """# Benchmarks
 
 `make bench` measures what a user waits for and writes this page; `make bench ROUNDS=3` is quicker, and
-`python -m benchmarks --only PART` measures one part and renews its table. What is compared with the plain SDK ran in
+`python -m benchmarks --only PART` measures one part and renews its table (`dashboards`, which makes ten thousand runs
+first, only so). What is compared with the plain SDK ran in
 the same process against the same server, turn and turn about, with a worker process for each side; the plain SDK has
 all its defaults. Times are medians, or the 95th or 99th percentile (p95, p99) where the bar says so. A load above the
 number of processors means that other programs took part: then the ratios count, not the times.
