@@ -1,7 +1,7 @@
-"""What people do about an open approval: who may, and what becomes of it.
+"""A reviewer's decision on an open approval: who may, and what becomes of it.
 
-Each act has a validator, which refuses without a trace in history, and what applies it. Between the two nothing else of
-the run executes, so of many acts at once each sees what those before it did.
+Each act on an approval has a validator, which refuses without a trace in history, and what applies it. Between the two
+nothing else of the run executes, so of many acts at once each sees what those before it did.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import temporalio.workflow
 from pydantic import TypeAdapter, ValidationError
 
 from .. import schema
-from .approval import OpenApproval, closing_words, content_hash, publish, show
+from ..security.identity import NAMES
 from .bundles import bundle_of_run
 from .edits import edits
+from .open_approvals import OpenApproval, closing_words, content_hash, publish, show
 from .starter import is_of_this_run, stated_starter
 from .state import RunState
 
-OpenAct = schema.Decision
+OpenAct = schema.Decision | schema.SignedAct
 
 
 def refuse(reason: str) -> NoReturn:
@@ -62,16 +63,22 @@ def open_approval(state: RunState, id: str) -> OpenApproval:
     refuse(f"the run has no approval {id!r}; open: {waiting}")
 
 
-def check_signed(record: schema.Approval, act: OpenAct) -> None:
+def check_signed(record: schema.Approval, act: OpenAct, *, stale: bool = False) -> None:
     """Refuses an act that is for another run, about something else than is shown now, or not signed by a known key.
+
+    Args:
+        record: The approval as it is now.
+        act: The act as it arrived.
+        stale: Whether it may be about what was shown before.
 
     Raises:
         ApplicationError: With the reason.
     """
     info = temporalio.workflow.info()
     if (act.workflow_id, act.run_id) != (info.workflow_id, info.run_id):
-        refuse(f"the decision is for another run ({act.workflow_id}): decide the approval of this run itself")
-    if act.content_hash != record.content_hash:
+        what = NAMES[type(act)]
+        refuse(f"the {what} is for another run ({act.workflow_id}): decide the approval of this run itself")
+    if act.content_hash != record.content_hash and not stale:
         changed = next((vote.by for vote in reversed(record.standing) if vote.edits), None)
         who = f" ({changed} edited it: version {record.version})" if changed else ""
         refuse(f"what {record.id} asks has changed since it was shown{who}: look at it again and decide anew")
@@ -99,6 +106,9 @@ def check_reviewer(record: schema.Approval, person: str) -> None:
     """
     if record.is_for(person):
         return
+    for handover in reversed(record.delegations):
+        if handover.by.casefold() == person.casefold():
+            refuse(f"{handover.by} handed {record.id} over to {handover.to} at {handover.at:%Y-%m-%d %H:%M:%S} UTC")
     if len(record.asked) == 1:
         refuse(f"{record.id} waits for {record.asked[0]}, and {person} is somebody else")
     refuse(f"{record.id} waits for {listed(record.asked)}, and {person} is none of them")

@@ -14,11 +14,8 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 
@@ -29,12 +26,13 @@ from pydantic_core import to_jsonable_python
 from .. import schema
 from ..errors import ApprovalTimedOut, AuthoringError
 from .messages import in_workflow_only
+from .open_approvals import OpenApproval, closing_words, content_hash, publish
 from .policies import positive
 from .reviewing import Assignees, Escalation, Quorum, Reminders, Rules, people, rules_of
 from .starter import stated_starter
-from .state import OPEN_APPROVALS, RunState, run_state
+from .state import RunState, run_state
+from .waiting import answered
 
-MEMO_PREFIX = "approval:"
 NAME = "human_approval"
 
 
@@ -73,20 +71,6 @@ class Asked:
     editable: Any
     on_timeout: schema.OnTimeout
     rules: Rules
-
-
-@dataclass
-class OpenApproval:
-    """An approval of a run, what its answer has to look like, and what a reviewer is shown."""
-
-    record: schema.Approval
-    rules: Rules
-    form_type: type[BaseModel] | None
-    value_type: TypeAdapter[Any] | None
-    editable: Any
-    shown: dict[str, Any]
-    edited: bool = False
-    reminding: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
 
 async def human_approval(  # noqa: PLR0917 - the published contract allows positional use
@@ -226,71 +210,6 @@ def reviewed(rules: Rules, now: datetime) -> dict[str, Any]:
             schema.PlannedEscalation(to=list(people(step.to)), at=now + step.after) for step in rules.escalations
         ]
     return shown
-
-
-def content_hash(shown: dict[str, Any]) -> str:
-    """The hash of what a reviewer is shown."""
-    return hashlib.sha256(json.dumps(to_jsonable_python(shown), sort_keys=True).encode()).hexdigest()
-
-
-async def answered(state: RunState, approval: OpenApproval) -> None:
-    """Waits until an approval is decided or its time is over."""
-    while approval.record.status == "open":
-        due = approval.record.due_at
-        wait = due - temporalio.workflow.now() if due else None
-        try:
-            await temporalio.workflow.wait_condition(
-                lambda: approval.record.status != "open", timeout=wait, timeout_summary=approval.record.id
-            )
-        except TimeoutError:
-            if approval.record.status == "open":
-                run_out(state, approval)
-
-
-def run_out(state: RunState, approval: OpenApproval) -> None:
-    """Closes an approval that nobody decided in time; a version that not all have agreed to does not count."""
-    record = approval.record
-    original = approval.shown["editable"] if record.has_editable else None
-    approval.edited = False
-    approval.record = record.model_copy(
-        update={
-            "status": "timed_out",
-            "decided_at": temporalio.workflow.now(),
-            "value": original,
-            "objection": objection(record) if record.on_timeout == "approve" else None,
-        }
-    )
-    publish(state, approval.record)
-
-
-def objection(record: schema.Approval) -> str | None:
-    """Why silence is no yes; None where nobody said anything against it."""
-    against = next((vote.by for vote in record.standing if vote.verdict == "reject"), None)
-    if against is not None:
-        return f"{against} rejected it"
-    open_question = next((question.by for question in record.questions if question.answer is None), None)
-    return f"{open_question}'s question was not answered" if open_question is not None else None
-
-
-def publish(state: RunState, record: schema.Approval) -> None:
-    """Puts an approval into the run's memo and the number of open ones where lists can be filtered by it."""
-    show(record)
-    known = temporalio.workflow.info().typed_search_attributes
-    if OPEN_APPROVALS in known:
-        count = sum(approval.record.status == "open" for approval in state.approvals.values())
-        temporalio.workflow.upsert_search_attributes([OPEN_APPROVALS.value_set(count)])  # pyright: ignore[reportUnknownMemberType]
-
-
-def show(record: schema.Approval) -> None:
-    """Puts an approval into the run's memo."""
-    temporalio.workflow.upsert_memo({MEMO_PREFIX + record.id: record.model_dump(mode="json")})
-
-
-def closing_words(record: schema.Approval) -> str:
-    """How an approval ended, for the one who comes too late."""
-    if record.status == "timed_out":
-        return "its time was over"
-    return f"{record.by} {record.status} it at {record.decided_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def answer(approval: OpenApproval) -> Approval:

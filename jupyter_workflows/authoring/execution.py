@@ -12,9 +12,10 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
-from ..schema import Decision, KeptDecision, RollBackRequest
+from ..schema import Decision, KeptDecision, RollBackRequest, SignedAct
 from . import bundles
 from .acts import apply_decision, check_decision
+from .discussion import apply_act, check_act
 from .keeping import apply_kept, check_kept
 from .rollback import ASK, rolled_back_on_failure
 from .state import RunState
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DECIDE = "jupyter_workflows.decide"
 KEEP = "jupyter_workflows.keep"
+ACT = "jupyter_workflows.act"
 
 
 class WorkflowExecution:
@@ -41,6 +43,16 @@ class WorkflowExecution:
     def check(self, decision: Decision) -> None:
         """Refuses a decision that may not be taken, without a trace in history."""
         check_decision(self.state, decision)
+
+    @temporalio.workflow.update(name=ACT)
+    def act(self, act: SignedAct) -> None:
+        """Takes what a person does about an open approval without deciding it."""
+        apply_act(self.state, act)
+
+    @act.validator
+    def check_act(self, act: SignedAct) -> None:
+        """Refuses what may not be done, without a trace in history."""
+        check_act(self.state, act)
 
     @temporalio.workflow.signal(name=ASK)
     def asked_to_roll_back(self, request: RollBackRequest) -> None:

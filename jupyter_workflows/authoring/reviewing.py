@@ -76,6 +76,15 @@ class Reminders(ByName):
                 "@activity above the function, which gets the approval",
                 code="JW472",
             )
+        if self.remind is not None:
+            try:
+                self.remind.signature.bind("the approval")
+            except TypeError:
+                raise AuthoringError(
+                    f"Reminders(remind={self.remind.__name__}) gives the activity one argument, the approval: it takes "
+                    f"{self.remind.signature}",
+                    code="JW472",
+                ) from None
 
 
 @dataclass(frozen=True, kw_only=True)

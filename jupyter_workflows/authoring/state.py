@@ -17,8 +17,8 @@ from .effects import Effects
 if TYPE_CHECKING:
     from temporalio.workflow import EventGroup
 
-    from .approval import OpenApproval
     from .definitions import Workflow
+    from .open_approvals import OpenApproval
     from .policies import RetryPolicy
 
 OPEN_APPROVALS = temporalio.common.SearchAttributeKey.for_int("JwOpenApprovals")

@@ -22,6 +22,7 @@ from .effects import Effect, any_undo, ended, has_effect, key_in
 from .irreversible import allowed
 from .ledger import usage_in
 from .messages import in_workflow_only
+from .open_approvals import MEMO_PREFIX
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .settling import settled
 from .spending import within_budget
@@ -290,7 +291,17 @@ def continue_as_new(*args: Any, **kwargs: Any) -> NoReturn:
     in_workflow_only("continue_as_new")
     workflow = run_state().workflow
     positional = workflow.positional(args, kwargs) if workflow else list(args)
-    temporalio.workflow.continue_as_new(args=positional)
+    temporalio.workflow.continue_as_new(args=positional, **without_open_approvals())
+
+
+def without_open_approvals() -> dict[str, Any]:
+    """What the next run begins with where approvals are open: they end with this one, and people are asked anew."""
+    records = [approval.record for approval in run_state().approvals.values()]
+    left = {MEMO_PREFIX + record.id for record in records if record.status == "open"}
+    if not left:
+        return {}
+    memo = {key: value for key, value in temporalio.workflow.memo().items() if key not in left}
+    return {"memo": memo, "search_attributes": child_search_attributes()}
 
 
 def history_is_long() -> bool:

@@ -135,6 +135,19 @@ def decide(session: Session, arguments: Namespace) -> Outcome:
     return Outcome(data=approval, shown=decision_facts(approval))
 
 
+def discuss(session: Session, arguments: Namespace) -> Outcome:
+    """`delegate`, `ask` and `answer`."""
+    del session
+    run, wanted, by = get_run(arguments.run), arguments.approval, arguments.reviewer
+    if arguments.subcommand == "delegate":
+        approval = run.delegate(arguments.to, wanted, reviewer=by, comment=arguments.comment)
+    elif arguments.subcommand == "ask":
+        approval = run.ask_author(arguments.text, wanted, reviewer=by)
+    else:
+        approval = run.answer(arguments.text, wanted, question=arguments.question, by=by)
+    return Outcome(data=approval, shown=decision_facts(approval))
+
+
 def decision_facts(approval: schema.Approval) -> Facts:
     """An approval after a decision; where several decide, it may still be open."""
     if approval.status == "open":

@@ -37,11 +37,13 @@ WORKFLOW = option("name", metavar="NAME", help="the workflow's name", candidates
 APPROVAL = option(
     "approval", metavar="APPROVAL", nargs="?", help="its id; not needed when one is open", candidates="approvals"
 )
+COMMENT = option("--comment", metavar="TEXT", help="what you say to it")
+REVIEWER = option("--reviewer", metavar="NAME", help="who decides; default: the local user")
 DECISION = (
     OPEN_RUN,
     APPROVAL,
-    option("--comment", metavar="TEXT", help="what you say to it"),
-    option("--reviewer", metavar="NAME", help="who decides; default: the local user"),
+    COMMENT,
+    REVIEWER,
     option("--form", metavar="JSON", help="the form filled in, as a JSON object"),
     option("--value", metavar="JSON", help="the editable value as you changed it, as JSON"),
 )
@@ -212,6 +214,33 @@ SUBCOMMANDS = (
         "Rejects an open approval. The decision is signed with your key; of several reviewers the first wins.",
         DECISION,
         ["reject review-1f2e3d4c --comment 'clause 7 is missing'"],
+    ),
+    Subcommand(
+        "delegate",
+        "let another person decide",
+        "Hands an open approval over: another person is asked instead of the one who hands it over.",
+        [OPEN_RUN, APPROVAL, option("to", metavar="TO", help="who is to decide instead"), COMMENT, REVIEWER],
+        ["delegate review-1f2e3d4c bob@company.com --comment 'on leave'"],
+    ),
+    Subcommand(
+        "ask",
+        "ask the author of a run about an approval",
+        "Asks whoever started the run something about an open approval. It decides nothing, and the clock runs on.",
+        [OPEN_RUN, APPROVAL, option("text", metavar="TEXT", help="the question"), REVIEWER],
+        ["ask review-1f2e3d4c 'Is the cap in euro?'"],
+    ),
+    Subcommand(
+        "answer",
+        "answer a reviewer's question",
+        "Answers what a reviewer asked about an open approval.",
+        [
+            OPEN_RUN,
+            APPROVAL,
+            option("text", metavar="TEXT", help="the answer"),
+            option("--question", metavar="N", type=int, help="its number; not needed when one waits"),
+            option("--by", metavar="NAME", dest="reviewer", help="who answers; default: the local user"),
+        ],
+        ["answer review-1f2e3d4c 'Yes, in euro.'"],
     ),
     Subcommand(
         "cancel",

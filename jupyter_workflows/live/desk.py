@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import JupyterWorkflowsError
-from ..runs import decisions
+from ..runs import decisions, discussion
 from ..runs.access import RunAccess
 from ..runs.handle import Run
 from ..runs.reading import RunReader
@@ -16,7 +16,23 @@ from ..runs.untrusted import one_line
 from ..security.identity import local_user
 from .dashboards import PREFIX, DashboardTopic
 from .feed import Telling
-from .messages import Answer, AskCancel, AskDecision, AskDetails, Asked, AskOpen, AskRollBack, AskStart, Follow, Trouble
+from .messages import (
+    Answer,
+    AskAct,
+    AskCancel,
+    AskDecision,
+    AskDetails,
+    Asked,
+    AskOpen,
+    AskRollBack,
+    AskStart,
+    Delegation,
+    Follow,
+    Query,
+    Reply,
+    Request,
+    Trouble,
+)
 from .shown import shown_approval
 from .topics import RunTopic, Tell, Topic
 
@@ -99,7 +115,7 @@ class Desk:
         self.topics[topic] = made
         return made
 
-    async def answer(self, asked: AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen) -> Answer:
+    async def answer(self, asked: Request) -> Answer:
         """The answer to a request.
 
         Raises:
@@ -110,6 +126,8 @@ class Desk:
                 return Answer(request=asked.request, details=await self.run_topic(asked.topic).details(asked.step))
             case AskDecision():
                 return await self.decide(asked)
+            case AskAct():
+                return await self.act(asked)
             case AskCancel():
                 topic = self.run_topic(asked.topic)
                 await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
@@ -172,12 +190,8 @@ class Desk:
         Raises:
             JupyterWorkflowsError: The decision does not count; says why.
         """
-        topic = self.find(asked.topic)
-        workflow_id = topic.workflow_id if isinstance(topic, RunTopic) else asked.workflow_id
-        if topic is None or workflow_id is None:
-            raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
         decided = await decisions.decide(
-            RunReader(self.access, workflow_id, asked.run_id or ""),
+            self.reader_for(asked),
             asked.approval,
             asked.verdict,
             reviewer=self.reviewer(asked),
@@ -190,8 +204,38 @@ class Desk:
         self.look_again()
         return Answer(request=asked.request, approval=shown_approval(decided))
 
-    def reviewer(self, asked: AskDecision) -> str | None:
-        """Who decides: a kernel takes the view's word for it, for whoever uses the kernel is its user."""
+    async def act(self, asked: AskAct) -> Answer:
+        """Sends what a person does about an approval without deciding it.
+
+        Raises:
+            JupyterWorkflowsError: It does not count; says why.
+        """
+        reader, wanted = self.reader_for(asked), asked.approval
+        who = discussion.Who(self.reviewer(asked), asked.content_hash)
+        match asked.act:
+            case Delegation(to=to, comment=comment):
+                done = await discussion.delegate(reader, wanted, to, comment=comment, who=who)
+            case Query(text=text):
+                done = await discussion.ask(reader, wanted, text, who=who)
+            case Reply(text=text, question=question):
+                done = await discussion.answer(reader, wanted, text, question=question, who=who)
+        self.look_again()
+        return Answer(request=asked.request, approval=shown_approval(done))
+
+    def reader_for(self, asked: AskDecision | AskAct) -> RunReader:
+        """The reader of the run that an approval is of.
+
+        Raises:
+            JupyterWorkflowsError: The topic is none of a run.
+        """
+        topic = self.find(asked.topic)
+        workflow_id = topic.workflow_id if isinstance(topic, RunTopic) else asked.workflow_id
+        if topic is None or workflow_id is None:
+            raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
+        return RunReader(self.access, workflow_id, asked.run_id or "")
+
+    def reviewer(self, asked: AskDecision | AskAct) -> str | None:
+        """Who acts: a kernel takes the view's word for it, for whoever uses the kernel is its user."""
         return asked.reviewer
 
     def look_again(self) -> None:

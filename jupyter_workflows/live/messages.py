@@ -257,6 +257,43 @@ class AskDecision(Wire):
     edited: bool = False
 
 
+class Delegation(Wire):
+    """Lets another person decide instead."""
+
+    type: Literal["delegation"] = "delegation"
+    to: str
+    comment: str | None = None
+
+
+class Query(Wire):
+    """Asks whoever started the run."""
+
+    type: Literal["question"] = "question"
+    text: str
+
+
+class Reply(Wire):
+    """Answers a question."""
+
+    type: Literal["answer"] = "answer"
+    question: int
+    text: str
+
+
+class AskAct(Wire):
+    """Does something about an approval without deciding it."""
+
+    type: Literal["act"] = "act"
+    request: int
+    topic: str
+    approval: str
+    workflow_id: str | None = None
+    run_id: str | None = None
+    content_hash: str = Field(description="Of what the person was shown")
+    reviewer: str | None = Field(default=None, description="Who does it, where a host takes a person's word for it")
+    act: Annotated[Delegation | Query | Reply, Field(discriminator="type")]
+
+
 class AskCancel(Wire):
     """Asks a run to end itself."""
 
@@ -306,7 +343,8 @@ Told = (
     | Trouble
     | Answer
 )
-Asked = Follow | AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen
+Request = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskStart | AskOpen
+Asked = Follow | Request
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
 MAX_MESSAGE_CHARACTERS = 4_000_000
 

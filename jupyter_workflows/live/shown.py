@@ -6,13 +6,14 @@ import json
 from typing import Any, cast
 
 from ..runs.untrusted import described, one_line, preview, printable
-from ..schema import Approval, Checked, Doubt, Edit, Effect, Failure, Rollback, Step
+from ..schema import Approval, Checked, Doubt, Edit, Effect, Failure, Rollback, Step, Vote
 from .messages import ShownApproval, ShownValue, StepDetails, wire_text
 
 MAX_VALUE = 20_000
 MAX_APPROVAL = 256_000
 MAX_FAILURE_TEXT = 8_000
 MAX_CAUSES = 8
+LATEST = 20
 MAX_DOUBTS = 30
 ENCODER = json.JSONEncoder(indent=2, ensure_ascii=False, default=described, skipkeys=True)
 
@@ -53,9 +54,17 @@ def shown_approval(approval: Approval) -> ShownApproval:
     cut: dict[str, Any] = {
         "message": printable(approval.message, MAX_VALUE),
         "comment": one_line(approval.comment, 2_000) if approval.comment else None,
+        "votes": list(map(shown_vote, approval.votes[-LATEST:])),
+        "questions": approval.questions[-LATEST:], "delegations": approval.delegations[-LATEST:],
         "form_schema": None, "editable": None, "has_editable": False, "value": None, "form": None, "edits": [],
     }  # fmt: skip
     return ShownApproval(approval=approval.model_copy(update=cut), whole=False)
+
+
+def shown_vote(vote: Vote) -> Vote:
+    """A vote without the values in it."""
+    comment = one_line(vote.comment, 2_000) if vote.comment else None
+    return vote.model_copy(update={"comment": comment, "form": None, "edits": []})
 
 
 def shown_failure(failure: Failure | None, depth: int = 0) -> Failure | None:

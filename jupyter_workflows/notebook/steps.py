@@ -20,8 +20,8 @@ OWN_COROUTINES = """
     human_approval sleep wait_for_signal parallel_map ai.chat ai.parse ai.embed ai.ocr
 """
 COROUTINES = frozenset(["asyncio.sleep", *(f"{PACKAGE}.{name}" for name in OWN_COROUTINES.split())])
-# Functions that are given validators: what is a step among them is awaited for each answer.
-CHECKERS = frozenset(f"{PACKAGE}.{name}" for name in ("Check", "ai.Check", "ai.chat", "ai.parse"))
+# Functions that are given validators, or what tells of an approval: what is a step among them is awaited each time.
+CHECKERS = frozenset(f"{PACKAGE}.{name}" for name in ("Check", "Reminders", "ai.Check", "ai.chat", "ai.parse"))
 # What is given tools: the notebook's functions among them are steps, which the agent awaits.
 AGENT = f"{PACKAGE}.ai.Agent"
 SAME_DEPTH = frozenset(

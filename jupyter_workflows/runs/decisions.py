@@ -1,4 +1,4 @@
-"""A reviewer's decision: chosen, signed, sent once, and its refusal in a sentence.
+"""A reviewer's decision: chosen, signed, sent once, and its refusal in a sentence; other acts are sent alike.
 
 The worker's validator has the last word; what is refused here is what it would refuse anyway. A decision is
 sent under an update id of its own, so sending it again after a lost answer does not decide twice.
@@ -12,7 +12,6 @@ import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
@@ -23,7 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import ApprovalRefused, ConnectionFailed, JupyterWorkflowsError
-from ..schema import Approval, Decision, Verdict
+from ..schema import Approval, Decision, SignedAct, Verdict
 from ..security import identity
 from .access import ENDED, OUT_OF_REACH, translated
 from .listing import read_approvals, read_run
@@ -31,6 +30,7 @@ from .reading import RunReader
 from .untrusted import one_line
 
 DECIDE = "jupyter_workflows.decide"
+ACT = "jupyter_workflows.act"
 ANSWER_WITHIN = timedelta(seconds=30)
 GOOD_FOR = timedelta(minutes=10)
 
@@ -134,9 +134,7 @@ def signed(
     Raises:
         ApprovalRefused: A value can't travel, or the user's key can't be used.
     """
-    keys = reader.access.keys
-    if keys is None:
-        raise ApprovalRefused("there is no reviewer key here: decide in the notebook or by the command line")
+    key = private_key(reader)
     now = datetime.now(UTC)
     decision = Decision(
         workflow_id=reader.workflow_id,
@@ -153,12 +151,18 @@ def signed(
         expires_at=now + GOOD_FOR,
         nonce=secrets.token_hex(16),
     )
-    return identity.sign(decision, private_key(keys))
+    return identity.sign(decision, key)
 
 
-def private_key(keys: Path) -> bytes:
-    """The user's key; read for each decision, so that it does not stay in memory."""
-    return identity.ensure_key(keys)
+def private_key(reader: RunReader) -> bytes:
+    """The user's key; read for each act, so that it does not stay in memory.
+
+    Raises:
+        ApprovalRefused: There is none, or it can't be used.
+    """
+    if reader.access.keys is None:
+        raise ApprovalRefused("there is no reviewer key here: decide in the notebook or by the command line")
+    return identity.ensure_key(reader.access.keys)
 
 
 async def decide(
@@ -241,8 +245,8 @@ async def turn(run_id: str) -> AsyncGenerator[None]:
         lock.release()
 
 
-async def send(reader: RunReader, decision: Decision) -> None:
-    """Sends the decision and waits, with a limit, until the workflow has taken it.
+async def send(reader: RunReader, decision: Decision | SignedAct) -> None:
+    """Sends a decision or another act and waits, with a limit, until the workflow has taken it.
 
     Raises:
         ApprovalRefused: It was refused, or no worker took it in time.
@@ -260,16 +264,18 @@ async def send(reader: RunReader, decision: Decision) -> None:
         if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
             await refuse_ended(reader, decision)
         cause = translated(error, reader.access, decision.workflow_id)
-        raise type(cause)(f"the decision on {decision.approval} was not recorded: {cause}") from None
+        what = identity.NAMES[type(decision)]
+        raise type(cause)(f"the {what} on {decision.approval} was not recorded: {cause}") from None
 
 
-async def deliver(reader: RunReader, decision: Decision) -> None:
-    """Sends the decision until an answer comes; a server that is away or busy is asked again."""
+async def deliver(reader: RunReader, decision: Decision | SignedAct) -> None:
+    """Sends it until an answer comes; a server that is away or busy is asked again."""
     handle = reader.access.client.get_workflow_handle(decision.workflow_id, run_id=decision.run_id)
     sent = decision.model_dump(mode="json")
+    update = DECIDE if isinstance(decision, Decision) else ACT
     while True:
         try:
-            await handle.execute_update(DECIDE, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
+            await handle.execute_update(update, sent, id=decision.nonce)  # pyright: ignore[reportUnknownMemberType]
         except RPCError as error:
             # A run takes ten updates at a time; the others are to come again.
             if error.status not in (RPCStatusCode.RESOURCE_EXHAUSTED, *OUT_OF_REACH):
@@ -279,32 +285,31 @@ async def deliver(reader: RunReader, decision: Decision) -> None:
             return
 
 
-def refusal(error: WorkflowUpdateFailedError, decision: Decision) -> ApprovalRefused:
+def refusal(error: WorkflowUpdateFailedError, decision: Decision | SignedAct) -> ApprovalRefused:
     """The validator's reason, or what else kept the workflow from taking the decision."""
-    cause = error.cause
+    cause, what = error.cause, identity.NAMES[type(decision)]
     if isinstance(cause, ApplicationError) and cause.type == "ApprovalRefused":
         return ApprovalRefused(cause.message)
     if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
-        return ApprovalRefused(f"run {decision.workflow_id} ended before it took the decision on {decision.approval}")
-    return ApprovalRefused(
-        f"run {decision.workflow_id} takes no decision on {decision.approval}: {one_line(cause, 300)}"
-    )
+        return ApprovalRefused(f"run {decision.workflow_id} ended before it took the {what} on {decision.approval}")
+    return ApprovalRefused(f"run {decision.workflow_id} takes no {what} on {decision.approval}: {one_line(cause, 300)}")
 
 
-async def unanswered(reader: RunReader, decision: Decision) -> ApprovalRefused:
-    """Nobody took the decision within the time given: another was first, or no worker is there."""
+async def unanswered(reader: RunReader, decision: Decision | SignedAct) -> ApprovalRefused:
+    """Nobody took it within the time given: another was first, or no worker is there."""
     info = (await reader.describe_execution(decision.run_id)).workflow_execution_info
     for approval in read_approvals(info, await reader.memo_values(info)):
         if approval.id == decision.approval and approval.status != "open":
             return ApprovalRefused(f"{one_line(approval.id, 80)} is decided already: {ended_words(approval)}")
+    what = identity.NAMES[type(decision)]
     return ApprovalRefused(
-        f"the decision on {decision.approval} is not recorded: no worker of run {decision.workflow_id} answered "
+        f"the {what} on {decision.approval} is not recorded: no worker of run {decision.workflow_id} answered "
         f"within {ANSWER_WITHIN.total_seconds():.0f} s. Start it (`%workflow up`), then look whether the approval is "
-        "still open: a worker that comes back now may still find this decision"
+        f"still open: a worker that comes back now may still find this {what}"
     )
 
 
-async def refuse_ended(reader: RunReader, decision: Decision) -> NoReturn:
+async def refuse_ended(reader: RunReader, decision: Decision | SignedAct) -> NoReturn:
     """Refuses a decision that came after the run's end.
 
     Raises:
@@ -316,21 +321,22 @@ async def refuse_ended(reader: RunReader, decision: Decision) -> NoReturn:
     ) from None
 
 
-async def recorded(reader: RunReader, decision: Decision) -> bool:
-    """Whether the decision stands in history."""
+async def recorded(reader: RunReader, decision: Decision | SignedAct) -> bool:
+    """Whether it stands in history."""
     try:
         async with asyncio.timeout(5):
             await reader.read_new_events(reader.reduction)
     except (TimeoutError, JupyterWorkflowsError) as error:
+        what = identity.NAMES[type(decision)]
         raise ConnectionFailed(
-            f"whether the decision on {decision.approval} was recorded is not known, the server at "
+            f"whether the {what} on {decision.approval} was recorded is not known, the server at "
             f"{reader.access.address} does not answer: look at the approval again once it is back"
         ) from error
     return decision.nonce in reader.reduction.updates_accepted
 
 
-async def decided(reader: RunReader, decision: Decision, shown: Approval) -> Approval:
-    """The approval after the decision."""
+async def decided(reader: RunReader, decision: Decision | SignedAct, shown: Approval) -> Approval:
+    """The approval after a decision or another act."""
     info = (await reader.describe_execution(decision.run_id)).workflow_execution_info
     for approval in read_approvals(info, await reader.memo_values(info)):
         if approval.id == shown.id:

@@ -16,11 +16,11 @@ from .. import schema
 from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError, PayloadError, ResultNotReady
 from ..security.identity import local_user
-from . import decisions
 from .access import RunAccess, in_our_words, translated
 from .failures import exception_of, failed_step
 from .history import Closing
 from .reading import RunReader, Snapshot
+from .reviewing import UNSET, Reviewable
 from .text import doing, run_text, status_words
 from .tokens import TokenStream
 from .untrusted import one_line
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .resuming.resumption import Resumption
 
 T = TypeVar("T")
-UNSET: Any = object()
 LOOK_SECONDS = 5.0
 RUN_MIME = "application/vnd.jupyter-workflows.run+json"
 
@@ -51,7 +50,7 @@ def seconds_of(timeout: float | timedelta | None) -> float | None:
     return seconds
 
 
-class Run(Viewable, Generic[T]):
+class Run(Reviewable, Viewable, Generic[T]):
     """One workflow execution; `await run` gives its result.
 
     The handle holds no state of the run: every question is put to Temporal, so a handle made anew after a
@@ -245,73 +244,6 @@ class Run(Viewable, Generic[T]):
                 return snapshot
         status = status_words(snapshot.run.status) if snapshot else "gone"
         raise ResultNotReady(f"run {self.id} is {status}, and {what!r} did not come to pass: it now never will")
-
-    def pending_approvals(self) -> list[schema.Approval]:
-        """The approvals of the run that wait for a decision, oldest first."""
-        return loop_thread().run(self.reader.approvals())
-
-    def approve(
-        self,
-        approval: str | schema.Approval | None = None,
-        *,
-        reviewer: str | None = None,
-        comment: str | None = None,
-        form: Any = None,
-        value: Any = UNSET,
-    ) -> schema.Approval:
-        """Approves what the run asks, and gives the approval as it was decided.
-
-        The decision is signed with the user's own key and used once; of several reviewers the first wins.
-
-        Args:
-            approval: The id of the approval, or the approval; may be left out when one is open.
-            reviewer: Who decides; by default the local user.
-            comment: What the reviewer says to it.
-            form: The form filled in: an instance of its model or a dict of its fields.
-            value: The editable value as the reviewer changed it.
-
-        Raises:
-            ApprovalRefused: It was decided before, by whom, or why else the decision does not count.
-            RunNotFound: There is no such run.
-            ConnectionFailed: The server is out of reach; says whether the decision was recorded.
-        """
-        return self.decide("approve", approval, reviewer=reviewer, comment=comment, form=form, value=value)
-
-    def reject(
-        self,
-        approval: str | schema.Approval | None = None,
-        *,
-        reviewer: str | None = None,
-        comment: str | None = None,
-        form: Any = None,
-        value: Any = UNSET,
-    ) -> schema.Approval:
-        """Rejects what the run asks; all else as for `approve`."""
-        return self.decide("reject", approval, reviewer=reviewer, comment=comment, form=form, value=value)
-
-    def decide(
-        self,
-        verdict: schema.Verdict,
-        approval: str | schema.Approval | None,
-        *,
-        reviewer: str | None,
-        comment: str | None,
-        form: Any,
-        value: Any,
-    ) -> schema.Approval:
-        """Sends a decision and waits until it is recorded."""
-        edited = value is not UNSET and value is not None
-        sending = decisions.decide(
-            self.reader,
-            approval,
-            verdict,
-            reviewer=reviewer,
-            comment=comment,
-            form=form,
-            value=value if edited else None,
-            edited=edited,
-        )
-        return loop_thread().run(sending)
 
     def cancel(self) -> None:
         """Asks the run to end itself, its open steps first; returns at once.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..live.messages import Answer, AskCancel, AskDecision, AskDetails, AskOpen, AskRollBack, AskStart
+from ..live.messages import Answer, AskAct, AskCancel, AskDecision, AskRollBack, AskStart, Delegation, Request
 from ..schema import Approval, Run
 
 SCHEMAS = Path(__file__).with_name("events")
@@ -57,6 +57,21 @@ class Audit:
             },
         )
 
+    def discussed(self, approval: Approval, act: str, by: str, *, to: str | None = None) -> None:
+        """A person handed an approval over, asked or answered."""
+        self.emit(
+            "discussion",
+            {
+                "run_id": approval.workflow_id or "",
+                "execution_id": approval.run_id,
+                "workflow": approval.workflow,
+                "approval": approval.id,
+                "act": act,
+                "by": by,
+                "to": to,
+            },
+        )
+
     def started(self, run: Run, starter: str) -> None:
         """A run was started."""
         self.emit(
@@ -67,17 +82,15 @@ class Audit:
         """A run was cancelled, terminated or rolled back."""
         self.emit("run_stopped", {"run_id": run_id, "by": by, "how": how})
 
-    def request(
-        self,
-        asked: AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen,
-        answer: Answer,
-        user: str,
-    ) -> None:
+    def request(self, asked: Request, answer: Answer, user: str) -> None:
         """A page's request was carried out."""
         from ..live.feed import ids_of_topic
 
         if isinstance(asked, AskDecision) and answer.approval:
             self.decided(answer.approval.approval, asked.verdict, user, edited=asked.edited)
+        elif isinstance(asked, AskAct) and answer.approval:
+            to = asked.act.to if isinstance(asked.act, Delegation) else None
+            self.discussed(answer.approval.approval, asked.act.type, user, to=to)
         elif isinstance(asked, AskCancel):
             self.stopped(ids_of_topic(asked.topic)[0], user, "cancel")
         elif isinstance(asked, AskRollBack):

@@ -15,7 +15,7 @@ from ..live.feed import head_of
 from ..live.messages import ConnectionState, RunHead, ShownApproval, StepDetails
 from ..live.shown import shown_approval, shown_effect, shown_rollback, step_details
 from ..notebook.catalog import bundled_workflows
-from ..runs import decisions
+from ..runs import decisions, discussion
 from ..runs.access import RunAccess
 from ..runs.effects import left
 from ..runs.handle import Run as RunHandle
@@ -23,7 +23,7 @@ from ..runs.listing import Filter, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
 from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
-from ..schema import BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
+from ..schema import Approval, BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
 from .audit import Audit
 from .hub import Hub
 from .identity import refuse_another
@@ -125,6 +125,34 @@ class DecisionRequest(Wire):
     value: Any = None
     edited: bool = Field(default=False, description="Whether `value` replaces the editable value")
     reviewer: str | None = Field(default=None, description="May only be the user who asks")
+
+
+class ActRequest(Wire):
+    """What is done about an approval without deciding it."""
+
+    run_id: str | None = None
+    content_hash: str | None = Field(default=None, description="Of what the person was shown; by default as it is now")
+    reviewer: str | None = Field(default=None, description="May only be the user who asks")
+
+
+class DelegationRequest(ActRequest):
+    """Who is to decide instead."""
+
+    to: str = Field(min_length=1, max_length=200)
+    comment: str | None = Field(default=None, max_length=4_000)
+
+
+class QuestionRequest(ActRequest):
+    """What a reviewer asks."""
+
+    text: str = Field(min_length=1, max_length=4_000)
+
+
+class AnswerRequest(ActRequest):
+    """What is answered."""
+
+    question: int | None = Field(default=None, ge=1, description="Its number; not needed when one waits")
+    text: str = Field(min_length=1, max_length=4_000)
 
 
 class StartRequest(Wire):
@@ -285,10 +313,8 @@ async def get_inbox(call: Call) -> Wire:
 async def decide(call: Call) -> Wire:
     """Approves or rejects, under the name of the user who asks; the first decision counts."""
     body: DecisionRequest = call.body
-    refuse_another(body.reviewer, call.reviewer)
-    reader = await call.reader(body.run_id, start=True)
     decided = await decisions.decide(
-        reader,
+        await reader_for(call),
         call.path["approval"],
         body.verdict,
         reviewer=call.reviewer,
@@ -301,6 +327,50 @@ async def decide(call: Call) -> Wire:
     call.hub.look_again()
     call.audit(lambda audit: audit.decided(decided, body.verdict, call.reviewer, edited=body.edited))
     return shown_approval(decided)
+
+
+async def reader_for(call: Call) -> RunReader:
+    """The reader of the run whose approval the user does something about.
+
+    Raises:
+        ApprovalRefused: The user names somebody else.
+    """
+    refuse_another(call.body.reviewer, call.reviewer)
+    return await call.reader(call.body.run_id, start=True)
+
+
+async def delegate(call: Call) -> Wire:
+    """Lets another person decide instead of the user who asks."""
+    body: DelegationRequest = call.body
+    reader, wanted, who = await reader_for(call), call.path["approval"], who_acts(call)
+    done = await discussion.delegate(reader, wanted, body.to, comment=body.comment, who=who)
+    return discussed(call, done, "delegation", to=body.to)
+
+
+async def ask_author(call: Call) -> Wire:
+    """Asks whoever started the run something about an approval, and decides nothing."""
+    reader, wanted, who = await reader_for(call), call.path["approval"], who_acts(call)
+    return discussed(call, await discussion.ask(reader, wanted, call.body.text, who=who), "question")
+
+
+async def answer_question(call: Call) -> Wire:
+    """Answers a reviewer's question."""
+    body: AnswerRequest = call.body
+    reader, wanted, who = await reader_for(call), call.path["approval"], who_acts(call)
+    done = await discussion.answer(reader, wanted, body.text, question=body.question, who=who)
+    return discussed(call, done, "answer")
+
+
+def who_acts(call: Call) -> discussion.Who:
+    """The user, and what the user was shown."""
+    return discussion.Who(call.reviewer, call.body.content_hash)
+
+
+def discussed(call: Call, approval: Approval, act: str, *, to: str | None = None) -> ShownApproval:
+    """Puts on record that something was said about an approval, and shows it."""
+    call.hub.look_again()
+    call.audit(lambda audit: audit.discussed(approval, act, call.reviewer, to=to))
+    return shown_approval(approval)
 
 
 async def cancel(call: Call) -> Wire:
@@ -420,6 +490,18 @@ OPERATIONS = (
     Operation(
         *("POST", "api/runs/{id}/approvals/{approval}/decision", DECIDE, decide, ShownApproval),
         body=DecisionRequest,
+    ),
+    Operation(
+        *("POST", "api/runs/{id}/approvals/{approval}/delegation", DECIDE, delegate, ShownApproval),
+        body=DelegationRequest,
+    ),
+    Operation(
+        *("POST", "api/runs/{id}/approvals/{approval}/question", DECIDE, ask_author, ShownApproval),
+        body=QuestionRequest,
+    ),
+    Operation(
+        *("POST", "api/runs/{id}/approvals/{approval}/answer", DECIDE, answer_question, ShownApproval),
+        body=AnswerRequest,
     ),
     Operation("POST", "api/codec", SEE_VALUES, open_codec, CodecAccess, body=NoBody),
     Operation("GET", "api/workflows", SEE_WORKFLOWS, list_workflows, WorkflowsAnswer),

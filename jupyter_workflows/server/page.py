@@ -9,18 +9,7 @@ from typing import Any
 from ..errors import JupyterWorkflowsError
 from ..live.desk import Desk
 from ..live.feed import Telling, run_topic
-from ..live.messages import (
-    Answer,
-    AskCancel,
-    AskDecision,
-    AskDetails,
-    Asked,
-    AskOpen,
-    AskRollBack,
-    AskStart,
-    Follow,
-    Trouble,
-)
+from ..live.messages import Answer, AskAct, AskDecision, Asked, AskRollBack, AskStart, Follow, Request, Trouble
 from ..live.topics import Topic
 from ..runs.access import RunAccess
 from .hub import Hub, framed
@@ -30,7 +19,6 @@ from .starts import Wanted, start
 from .topic_names import WorkflowName, read_topic
 from .workflows import find_workflow
 
-Request = AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen
 Record = Callable[[Request, Answer], None]
 # More than a person can want at once.
 MAX_REQUESTS = 32
@@ -97,7 +85,8 @@ class Page:
         """Answers a request; what was decided or started is so, whether or not the page is still there."""
         self.requests += 1
         try:
-            access = await self.hub.backend.reached(start=isinstance(asked, (AskDecision, AskRollBack, AskStart)))
+            acts = (AskDecision, AskAct, AskRollBack, AskStart)
+            access = await self.hub.backend.reached(start=isinstance(asked, acts))
         except JupyterWorkflowsError as error:
             self.refuse(asked.request, str(error))
         else:
@@ -132,7 +121,7 @@ class PageDesk(Desk):
         """The topic of a run."""
         return run_topic(workflow_id, run_id)
 
-    def reviewer(self, asked: AskDecision) -> str:
+    def reviewer(self, asked: AskDecision | AskAct) -> str:
         """The page's user.
 
         Raises:

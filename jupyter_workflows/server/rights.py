@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
-from ..live.messages import AskCancel, AskDecision, Asked, AskOpen, AskRollBack, AskStart
+from ..live.messages import AskAct, AskCancel, AskDecision, Asked, AskOpen, AskRollBack, AskStart
 from .topic_names import PlainName, WorkflowName, read_topic
 
 
@@ -45,7 +45,7 @@ def right_to(asked: Asked) -> Right:
         JupyterWorkflowsError: It is about nothing there is.
     """
     match asked:
-        case AskDecision():
+        case AskDecision() | AskAct():
             return DECIDE
         case AskCancel() | AskRollBack():
             return STOP_RUNS

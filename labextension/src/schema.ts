@@ -440,6 +440,26 @@ export interface Percentiles1 {
   longest: number | null;
 }
 /**
+ * Does something about an approval without deciding it.
+ */
+export interface AskAct {
+  type: "act";
+  request: number;
+  topic: string;
+  approval: string;
+  workflow_id: string | null;
+  run_id: string | null;
+  /**
+   * Of what the person was shown
+   */
+  content_hash: string;
+  /**
+   * Who does it, where a host takes a person's word for it
+   */
+  reviewer: string | null;
+  act: unknown;
+}
+/**
  * Asks a run to end itself.
  */
 export interface AskCancel {
@@ -888,6 +908,14 @@ export interface Decision {
   signature: string;
 }
 /**
+ * Lets another person decide instead.
+ */
+export interface Delegation {
+  type: "delegation";
+  to: string;
+  comment: string | null;
+}
+/**
  * One reason why a workflow can't be bundled, or will not do what it seems to.
  */
 export interface Diagnostic {
@@ -1038,6 +1066,13 @@ export interface Pulse {
   number: number;
 }
 /**
+ * Asks whoever started the run.
+ */
+export interface Query {
+  type: "question";
+  text: string;
+}
+/**
  * One effect as history tells it; payloads are serialised protobuf in base64.
  */
 export interface RecordedEffect {
@@ -1050,6 +1085,14 @@ export interface RecordedEffect {
    * Workflow id and run id of a child run
    */
   child: [unknown, unknown] | null;
+}
+/**
+ * Answers a question.
+ */
+export interface Reply {
+  type: "answer";
+  question: number;
+  text: string;
 }
 /**
  * That an execution goes on from an earlier one.

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -25,6 +25,7 @@ from jupyter_workflows.worker import ANYBODY, bundle_worker, load_bundle, task_q
 
 from ..dev_server import QUICK_DISPATCH, dev_server
 
+A = TypeVar("A", schema.SignedDelegation, schema.SignedQuestion, schema.SignedAnswer)
 HEAD = "import asyncio\nfrom datetime import timedelta\nfrom jupyter_workflows.authoring import *\n"
 FLAGS = [
     "--search-attribute=JwOpenApprovals=Int",
@@ -129,6 +130,24 @@ class Engine:
 
     async def decide(self, handle: WorkflowHandle[Any, Any], approval: schema.Approval, **changes: Any) -> None:
         await handle.execute_update("jupyter_workflows.decide", self.decision(approval, **changes))
+
+    def act(self, kind: type[A], approval: schema.Approval, **fields: Any) -> A:
+        now = datetime.now(UTC)
+        shared: dict[str, Any] = {
+            "workflow_id": approval.workflow_id,
+            "run_id": approval.run_id,
+            "approval": approval.id,
+            "content_hash": approval.content_hash,
+            "issued_at": now,
+            "expires_at": now + timedelta(minutes=5),
+            "nonce": uuid.uuid4().hex,
+        }
+        return identity.sign(kind(**{**shared, **fields}), self.key)
+
+    async def send(
+        self, handle: WorkflowHandle[Any, Any], kind: type[A], approval: schema.Approval, **fields: Any
+    ) -> None:
+        await handle.execute_update("jupyter_workflows.act", self.act(kind, approval, **fields))
 
     async def refused(self, handle: WorkflowHandle[Any, Any], update: str, act: Any) -> str:
         """Why an act is refused; a refusal leaves no trace in history."""

@@ -140,7 +140,7 @@ async def test_of_fifty_votes_at_once_each_person_has_one(engine: Engine, approv
 async def test_time_is_over_with_half_a_quorum(
     engine: Engine, on_timeout: str, votes: list[str], yes: bool, objection: str | None
 ) -> None:
-    handle = await asked(engine, THREE, quorum={"approvals": 2, "rejections": 2}, seconds=2, on_timeout=on_timeout)
+    handle = await asked(engine, THREE, quorum={"approvals": 2, "rejections": 2}, seconds=3, on_timeout=on_timeout)
     approval = await engine.approval(handle)
     for who, verdict in zip(THREE, votes, strict=False):
         edit = {"value": {"sum": 3}, "edited": True} if verdict == "approve" else {}

@@ -10,6 +10,7 @@ import pytest
 from jupyter_workflows.connection import loop_thread
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.security.identity import local_user
 from jupyter_workflows.session import Session
 
 from ..kernels import run_cells
@@ -36,6 +37,10 @@ async def review(contract: str, urgent: bool = False) -> dict:
     approval = await human_approval(f"Publish {contract}?", editable={"size": size})
     published = await publish(contract)
     return {"approved": bool(approval), "by": approval.by, "at": published, "value": approval.value}
+""",
+    f"""%%workflow
+async def panel(contract: str) -> bool:
+    return bool(await human_approval(f"Publish {{contract}}?", assignee=[{local_user()!r}, "bob"], quorum=2))
 """,
     """%%workflow
 async def many(count: int) -> int:

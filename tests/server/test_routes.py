@@ -19,7 +19,12 @@ from jupyter_workflows.server.routes import ROUTES
 from .pages import Reply, Server
 
 MADE_UP = {"id": "no-such-run", "step": "none-1", "approval": "none-1", "name": "none"}
-BODIES = {"decide": {"verdict": "approve"}}
+BODIES = {
+    "decide": {"verdict": "approve"},
+    "delegate": {"to": "x"},
+    "ask_author": {"text": "x"},
+    "answer_question": {"text": "x"},
+}
 EVIL = "http://evil.example"
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.call.__name__)
