@@ -8,12 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import dashboards, engine, live_view, notebooks, recovery, stream, tokens
+from benchmarks import dashboards, encryption, engine, live_view, notebooks, recovery, stream, tokens
 from benchmarks.measures import Plan, renewed, section
 
 ROOT = Path(__file__).parents[1]
 PARTS = {
     "engine": engine.measure,
+    "encryption": encryption.measure,
     "notebooks": notebooks.measure,
     "recovery": recovery.measure,
     "stream": stream.measure,

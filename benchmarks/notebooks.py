@@ -14,11 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jupyter_client.manager import KernelManager
-
 from benchmarks.closure import FLOW, FUNCTIONS, HEAD, STEP
 from benchmarks.measures import Measure, Plan
-from chaos.kernels import CELL_SECONDS, Kernel, environment
+from chaos.kernels import Kernel
 from chaos.processes import gone, kill, of_role
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home
@@ -52,14 +50,7 @@ class Notebook(Kernel):
     """A kernel as a person has it: its worker host is kept for the usual time."""
 
     def __init__(self, home: Path, folder: Path) -> None:
-        settings = environment(home, folder)
-        del settings["JUPYTER_WORKFLOWS_IDLE_SECONDS"]
-        self.manager = KernelManager(kernel_name="python3")
-        self.manager.kernel_spec.argv[0] = sys.executable
-        self.manager.start_kernel(env=settings, cwd=str(folder))
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=CELL_SECONDS)
+        super().__init__(home, folder, {"JUPYTER_WORKFLOWS_IDLE_SECONDS": "30"})
 
     def __enter__(self) -> Self:
         return self
