@@ -43,6 +43,7 @@ from .runs.client import StartRequest
 from .runs.handle import Run
 from .runs.listing import Filter, since_of
 from .runs.resuming.workshop import set_workshop
+from .runs.rewinding import set_rewinder
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
 from .worker import load_bundle, task_queue
@@ -50,6 +51,8 @@ from .worker import load_bundle, task_queue
 if TYPE_CHECKING:
     from .durable.run import NotebookRun
     from .replay.gate import Gate
+    from .replay.moments import Moment
+    from .replay.whatif import WhatIf
     from .runs.lists import Inbox, RunList
     from .runs.statistics.dashboard import RunDashboard
 
@@ -153,6 +156,38 @@ class Session:
         """
         live = live_workflows(self.namespace).get(workflow)
         return load_bundle(self.bundle(live).path if live else newest(self.home.bundles, workflow).path)
+
+    def code_of(self, run: Run[Any], workflow: str, *, cells: bool = False) -> LoadedBundle:
+        """The code of a run, in this process: the bundle it runs on where that is here, else as `code` has it.
+
+        Args:
+            run: The run.
+            workflow: Its workflow's name.
+            cells: Take the current cells in any case.
+        """
+        digest = None if cells else run.describe().bundle
+        if digest and run.access.manifest_of(digest):
+            return load_bundle(self.home.bundles / f"jw_{digest[:16]}")
+        return self.code(workflow)
+
+    def at(self, run: Run[Any], step: str, *, cells: bool = False) -> Moment:
+        """The variables of a run's code where it asked for a step; see `Run.at`."""
+        from .replay.moments import at
+        from .replay.replaying import workflow_of
+
+        history = loop_thread().run(run.fetch_history())
+        code = self.code_of(run, workflow_of(history.events), cells=cells)
+        return loop_thread().run(at(history, code, step, run.access.client.data_converter))
+
+    def what_if(self, run: Run[Any], step: str, *, cells: bool = False, **instead: Any) -> WhatIf:
+        """What a run's code would ask for, had a step ended otherwise; see `Run.what_if`."""
+        from .replay.alternatives import Instead
+        from .replay.replaying import workflow_of
+        from .replay.whatif import what_if
+
+        history = loop_thread().run(run.fetch_history())
+        code = self.code_of(run, workflow_of(history.events), cells=cells)
+        return loop_thread().run(what_if(history, code, step, Instead(**instead), run.access.client.data_converter))
 
     def start(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
         """Starts a run of a workflow.
@@ -280,6 +315,7 @@ def use(session: Session | None) -> None:
     _session = session
     set_launcher(session)
     set_workshop(session.workshop() if session else None)
+    set_rewinder(session)
 
 
 def connect(

@@ -35,9 +35,11 @@ class Ledger:
 
 def usage_in(payload: Payload) -> Usage | None:
     """What the model calls of a step took, as its result's payload says; None where there were none."""
+    # Reading a missing key by brackets would put it there.
+    told = payload.metadata.get(USAGE_KEY)
     try:
-        return Usage.model_validate_json(payload.metadata[USAGE_KEY])
-    except (KeyError, ValueError):
+        return Usage.model_validate_json(told) if told else None
+    except ValueError:
         return None
 
 

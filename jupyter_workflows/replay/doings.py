@@ -24,7 +24,8 @@ Kind = Literal[
 class Doing:
     """One thing that a workflow task led to.
 
-    `id` and `name` are compared as Temporal compares them; a timer has none that mean anything.
+    `id` and `name` are compared as Temporal compares them; a timer has none that mean anything. `index` is the place of
+    the command among those of its workflow task.
     """
 
     kind: Kind
@@ -35,7 +36,7 @@ class Doing:
     duration: timedelta | None = None
     location: CellLocation | None = None
     error: BaseException | None = None
-    waiting: bool = False
+    index: int = -1
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -146,6 +147,10 @@ def _command_child(command: Any) -> dict[str, Any]:
     return {"kind": "child", "id": command.workflow_id, "name": command.workflow_type, "values": command.input}
 
 
+def _command_end(command: Any) -> dict[str, Any]:
+    return {"kind": "end", "name": ENDS["complete"], "values": [command.result]}
+
+
 COMMANDS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "schedule_activity": _command_activity,
     "start_timer": _command_timer,
@@ -161,7 +166,7 @@ COMMANDS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "signal_external_workflow_execution": _of("signal"),
     "schedule_nexus_operation": _of("nexus"),
     "request_cancel_nexus_operation": _of("cancel", "a Nexus operation"),
-    "complete_workflow_execution": _of("end", ENDS["complete"]),
+    "complete_workflow_execution": _command_end,
     "fail_workflow_execution": _of("end", ENDS["fail"]),
     "cancel_workflow_execution": _of("end", ENDS["cancel"]),
     "continue_as_new_workflow_execution": _of("end", CONTINUED),
@@ -184,7 +189,7 @@ def asked(asks: Sequence[Ask]) -> list[Doing]:
         read = COMMANDS.get(variant)
         if read is None or index in dropped:
             continue
-        doings.append(Doing(location=ask.location, error=ask.error, **read(getattr(ask.command, variant))))
+        doings.append(Doing(location=ask.location, error=ask.error, index=index, **read(getattr(ask.command, variant))))
         if doings[-1].kind == "end":
             break
     return doings

@@ -196,6 +196,10 @@ class RecordingInstance(_WorkflowInstanceImpl):
             ]
             yield from [line for line in lines if line is not None][-1:]
 
+    def main_coroutine(self) -> Any:
+        """The coroutine of the workflow; None before it began."""
+        return self._primary_task.get_coro() if self._primary_task else None
+
     def is_secondary(self, task: asyncio.Task[Any]) -> bool:
         """Whether a task is another than the main one."""
         return task is not self._primary_task

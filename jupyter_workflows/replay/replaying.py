@@ -37,7 +37,12 @@ LIMIT_SECONDS = 120.0
 DEADLOCK = "TMPRL1101"
 TRIES = 3
 THREADS = "replay-of-a-history"
-LOGGERS = ("temporalio.worker._workflow", "temporalio.worker._workflow_instance", "temporalio.worker._replayer")
+LOGGERS = (
+    "temporalio.worker._replayer",
+    "temporalio.worker._workflow",
+    "temporalio.worker._workflow_instance",
+    "temporalio.worker.workflow_sandbox._restrictions",
+)
 REPLAYING: ContextVar[bool] = ContextVar("REPLAYING", default=False)
 
 

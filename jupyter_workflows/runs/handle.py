@@ -21,6 +21,7 @@ from .failures import exception_of, failed_step
 from .history import Closing
 from .reading import RunReader, Snapshot
 from .reviewing import UNSET, Reviewable
+from .rewinding import Rewindable
 from .text import doing, run_text, status_words
 from .tokens import TokenStream
 from .untrusted import one_line
@@ -50,7 +51,7 @@ def seconds_of(timeout: float | timedelta | None) -> float | None:
     return seconds
 
 
-class Run(Reviewable, Viewable, Generic[T]):
+class Run(Reviewable, Rewindable, Viewable, Generic[T]):
     """One workflow execution; `await run` gives its result.
 
     The handle holds no state of the run: every question is put to Temporal, so a handle made anew after a
