@@ -143,6 +143,18 @@ def deployment_of(queue: str) -> str:
     return f"jw-{queue.split('-')[2]}" if queue.count("-") >= 2 else "jw-anybody"
 
 
+def served_workflows(bundle: LoadedBundle) -> list[type]:
+    """The workflow classes that a worker of a bundle runs: its own, and ours.
+
+    The run of a notebook's durable cells is on a bundle without code of its own: no name of a user's can be taken.
+    """
+    from .authoring.durable_cells import DurableCells
+    from .authoring.mapping import ParallelMap
+    from .authoring.undo_run import UndoRun
+
+    return [*bundle.workflow_classes, ParallelMap, UndoRun, *([] if bundle.workflow_classes else [DurableCells])]
+
+
 def bundle_worker(
     client: Client,
     bundle: LoadedBundle,
@@ -168,14 +180,10 @@ def bundle_worker(
 
     from .ai.activities import ACTIVITIES
     from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
-    from .authoring.durable_cells import DurableCells, hand_over
-    from .authoring.mapping import ParallelMap
-    from .authoring.undo_run import UndoRun
+    from .authoring.durable_cells import hand_over
     from .runs.recorded import read_effects
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
-    # The run of a notebook's durable cells is on a bundle without code of its own: no name of a user's can be taken.
-    durable = not bundle.workflow_classes
     version = bundle.manifest.digest[:16]
     handover: list[Interceptor] = []
     if resumes_as:
@@ -192,10 +200,10 @@ def bundle_worker(
     return Worker(
         client,
         task_queue=queue,
-        workflows=[*bundle.workflow_classes, ParallelMap, UndoRun, *([DurableCells] if durable else [])],
+        workflows=served_workflows(bundle),
         activities=[
             read_effects,
-            *([hand_over] if durable else []),
+            *([] if bundle.workflow_classes else [hand_over]),
             *(
                 temporalio.activity.defn(name=found.name)(found.travelling())
                 for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)

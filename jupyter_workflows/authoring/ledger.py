@@ -45,9 +45,10 @@ def usage_in(payload: Payload) -> Usage | None:
 
 def kept_in(payload: Payload) -> Kept | None:
     """Where a step's result comes from that was not worked out by the step itself; None for what was."""
+    told = payload.metadata.get(KEPT_KEY)
     try:
-        return Kept.model_validate_json(payload.metadata[KEPT_KEY])
-    except (KeyError, ValueError):
+        return Kept.model_validate_json(told) if told else None
+    except ValueError:
         return None
 
 

@@ -20,13 +20,13 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import Replayer
 
 from ..authoring.bundles import LoadedBundle, serve
-from ..authoring.mapping import ParallelMap
 from ..errors import ReplayFailed
 from ..payloads import data_converter
 from ..runs.history import Reduction
 from ..runs.untrusted import one_line
 from ..runs.values import plain
 from ..schema.replays import Divergence, Remark, Replayed
+from ..worker import served_workflows
 from .comparing import counts, divergence, first_difference, remarks
 from .doings import asked
 from .recording import Recording, Turn, recording_sandbox
@@ -97,7 +97,7 @@ async def run(history: WorkflowHistory, recording: Recording, converter: DataCon
         ReplayFailed: See `replay`.
     """
     workflow = workflow_of(history.events)
-    classes = [*recording.bundle.workflow_classes, ParallelMap]
+    classes = served_workflows(recording.bundle)
     offered = {vars(known)["__temporal_workflow_definition"].name: known for known in classes}
     if workflow not in offered:
         names = ", ".join(sorted(recording.bundle.workflows)) or "none"

@@ -52,10 +52,11 @@ def bundle_files(area: str) -> dict[str, dict[str, str]]:
 
 
 def unpacked(root: Path, key: str, files: dict[str, str]) -> LoadedBundle:
-    """A bundle of the corpus, loaded; once for each process and root."""
+    """A bundle of the corpus, loaded; written once for each root."""
     folder = root / f"jw_{key}"
     if not folder.exists():
-        for name, text in files.items():
+        manifest = json.loads(files["manifest.json"]) | {"package": folder.name, "digest": key * 4}
+        for name, text in {**files, "manifest.json": json.dumps(manifest)}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

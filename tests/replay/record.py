@@ -42,9 +42,9 @@ AREAS = {
     "authoring": ["tests/authoring"],
     "runs": ["tests/runs"],
     "ai": ["tests/ai"],
-    "tokens": ["tests/tokens"],
-    "local": ["tests/local"],
-    "notebooks": ["tests/test_contract_notebook.py", "tests/test_notebooks.py", "tests/test_docs.py"],
+    "durable": ["tests/durable"],
+    "scenes": ["tests/replay/test_scenes.py"],
+    "notebooks": ["tests/test_contract_notebook.py", "tests/test_notebooks.py"],
 }
 ALIKE = 2
 MAX_EVENTS = 1_500
