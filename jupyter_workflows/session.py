@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.service import TLSConfig
 
 from . import schema
@@ -34,6 +35,7 @@ from .notebook.bundle import BundleFiles, write_bundle
 from .notebook.catalog import live_workflows, newest
 from .notebook.cell_log import CellLog
 from .notebook.closure import resolve
+from .payloads import data_converter, select_storage
 from .payloads.refusal import Unfit
 from .payloads.survey import refusal, survey
 from .payloads.types import validate
@@ -46,6 +48,7 @@ from .runs.resuming.workshop import set_workshop
 from .runs.rewinding import set_rewinder
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
+from .security.keyrings import encryption
 from .worker import load_bundle, task_queue
 
 if TYPE_CHECKING:
@@ -112,6 +115,18 @@ class Session:
                 self._client = loop_thread().run(open_connection(settings, home=self.home, plugins=()))
                 self._client_settings = settings
             return self._client
+
+    def converter(self) -> DataConverter:
+        """What reads values that came in files: with the home's keys and large values, and without a server.
+
+        Raises:
+            EncryptionFailed: Encryption is on, and the keys can't be had.
+        """
+        from .local.server import NAMESPACE
+
+        namespace = self.settings.namespace if self.settings else NAMESPACE
+        codec = encryption(self.home.keys, namespace)
+        return data_converter(*select_storage(self.home.blobs, server=""), codec=codec)
 
     def embedded_settings(self) -> Settings:
         """The settings of the embedded server."""
@@ -453,7 +468,8 @@ def replay(source: str | os.PathLike[str] | Run[Any]) -> Gate:
 
     session = current()
     if not isinstance(source, Run) and is_path(source, SUFFIXES):
-        return loop_thread().run(replay_all(histories_of(Path(source).expanduser()), functools.cache(session.code)))
+        files = histories_of(Path(source).expanduser())
+        return loop_thread().run(replay_all(files, functools.cache(session.code), session.converter()))
     run = source if isinstance(source, Run) else get_run(str(source))
     history = loop_thread().run(run.fetch_history())
     converter = run.access.client.data_converter

@@ -153,7 +153,7 @@ async def write_history(
     if impersonal:
         content["events"] = without_persons(content["events"])
     size = await asyncio.to_thread(write_json, content, path)
-    encrypted = sum(1 for payload in payloads_in(events) if payload.metadata.get("encoding") == b"binary/encrypted")
+    encrypted = sum(map(is_encrypted, payloads_in(events)))
     return Written(path, history.workflow_id, history.run_id, len(events), size, fetched, left_out, encrypted)
 
 
@@ -166,21 +166,28 @@ def write_json(content: Any, path: Path) -> int:
     return len(data)
 
 
-async def fetch_values(events: Sequence[HistoryEvent], converter: DataConverter) -> tuple[int, list[str]]:
-    """Puts values that are kept outside of history into it; how many, and which could not be."""
-    fetched, left_out, room = 0, list[str](), MAX_VALUE_BYTES
+async def fetch_values(
+    events: Sequence[HistoryEvent], converter: DataConverter, *, room: int = MAX_VALUE_BYTES
+) -> tuple[int, list[str]]:
+    """Puts values that are kept outside of history into it, up to `room` bytes; how many, and which could not be."""
+    fetched, left_out = 0, list[str]()
     for event in events:
         for payload in payloads_in([event]):
             size = stored_bytes(payload)
             if not size:
                 continue
             room -= size
-            reason = "the file would be too long" if room < 0 else await fetch(payload, converter)
+            reason = "together they are too long" if room < 0 else await fetch(payload, converter)
             if reason:
                 left_out.append(f"event {event.event_id}, {size:,} bytes: {reason}")
             else:
                 fetched += 1
     return fetched, left_out
+
+
+def is_encrypted(payload: Payload) -> bool:
+    """Whether a payload is encrypted."""
+    return payload.metadata.get("encoding") == b"binary/encrypted"
 
 
 async def fetch(payload: Payload, converter: DataConverter) -> str:

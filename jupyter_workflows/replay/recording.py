@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, cast
 
@@ -88,8 +88,8 @@ class Recording:
         return self.turns[-1]
 
     def is_users(self, code: CodeType) -> bool:
-        """Whether code is the notebook's."""
-        return str(Path(code.co_filename).parent) == self.directory
+        """Whether code is the notebook's; asked for every frame above every command, so without making paths."""
+        return os.path.dirname(code.co_filename) == self.directory  # noqa: PTH120
 
     def locate(self, code: CodeType, line: int) -> CellLocation | None:
         """Cell and line of a line of the bundle; None for other code."""
@@ -106,7 +106,7 @@ class Recording:
             return self.returned
         task = asyncio.current_task()
         for file, line, _ in getattr(task.get_coro(), "cr_origin", None) or () if task else ():
-            if str(Path(file).parent) == self.directory:
+            if os.path.dirname(file) == self.directory:  # noqa: PTH120
                 return self.bundle.locate(file, line)
         return None
 

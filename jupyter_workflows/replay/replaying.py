@@ -24,11 +24,12 @@ from ..errors import ReplayFailed
 from ..payloads import data_converter
 from ..runs.history import Reduction
 from ..runs.untrusted import one_line
-from ..runs.values import plain
+from ..runs.values import plain, stored_bytes
 from ..schema.replays import Divergence, Remark, Replayed
 from ..worker import served_workflows
-from .comparing import counts, divergence, first_difference, remarks
+from .comparing import EVENT, counts, divergence, first_difference, remarks
 from .doings import asked
+from .files import fetch_values, is_encrypted, payloads_in
 from .recording import Recording, Turn, recording_sandbox
 from .tasks import Task, tasks_of
 
@@ -36,6 +37,7 @@ from .tasks import Task, tasks_of
 LIMIT_SECONDS = 120.0
 DEADLOCK = "TMPRL1101"
 TRIES = 3
+MOST_BYTES = 1024 * 1024 * 1024
 THREADS = "replay-of-a-history"
 LOGGERS = (
     "temporalio.worker._replayer",
@@ -102,13 +104,39 @@ async def run(history: WorkflowHistory, recording: Recording, converter: DataCon
     if workflow not in offered:
         names = ", ".join(sorted(recording.bundle.workflows)) or "none"
         raise ReplayFailed(f"run {history.workflow_id} is one of workflow {workflow}, and the code has {names}")
+    used = converter or data_converter()
+    whole = await with_values(history, used)
     reason = ""
     for _ in range(TRIES):
         recording.turns.clear()
-        reason = await replayed(history, stand_in(offered[workflow]), recording, converter or data_converter())
+        reason = await replayed(whole, stand_in(offered[workflow]), recording, used)
         if DEADLOCK not in reason:
             break
     return reason
+
+
+async def with_values(history: WorkflowHistory, converter: DataConverter) -> WorkflowHistory:
+    """The history with the values that are kept outside of it.
+
+    Raises:
+        ReplayFailed: One can't be fetched, or is encrypted and encryption is off here.
+    """
+    payloads = list(payloads_in(history.events))
+    if converter.payload_codec is None and any(is_encrypted(payload) for payload in payloads):
+        raise ReplayFailed(
+            f"values of run {history.workflow_id} are encrypted, and encryption is off here: turn it on with the keys "
+            "that the run was started with"
+        )
+    if not any(map(stored_bytes, payloads)):
+        return history
+    events = [HistoryEvent.FromString(event.SerializeToString()) for event in history.events]
+    _, missing = await fetch_values(events, converter, room=MOST_BYTES)
+    if missing:
+        raise ReplayFailed(
+            f"values of run {history.workflow_id} are kept outside of its history and can't be fetched here "
+            f"({missing[0]}): write it to a file where they can be, with `%workflow history`"
+        )
+    return WorkflowHistory(history.workflow_id, events)
 
 
 async def replayed(history: WorkflowHistory, offered: type, recording: Recording, converter: DataConverter) -> str:
@@ -193,7 +221,10 @@ def parting(tasks: Sequence[Task], turns: Sequence[Turn], reason: str) -> Task |
 
     Temporal notices a step too many only when the next event doesn't fit it, and doesn't look into the memo, where
     approvals stand; so the first difference of our own comparison counts. What Temporal refuses beyond that is found
-    before it goes on to the next task.
+    before it goes on to the next task; what it refuses later than that, the code was never told.
+
+    Raises:
+        ReplayFailed: A value could not be read, so the code was not told it.
     """
     by_start = {task.started_event_id: task for task in tasks}
     reached = [(task, asked(turn.asks)) for turn in turns if (task := by_start.get(turn.started_event_id))]
@@ -201,7 +232,16 @@ def parting(tasks: Sequence[Task], turns: Sequence[Turn], reason: str) -> Task |
         pair = first_difference(task.doings, wanted)
         if pair is not None and (reason or counts(*pair)):
             return task
-    return reached[-1][0] if reason and reached else None
+    if not reason or not reached:
+        return None
+    last = reached[-1][0]
+    refused = EVENT.search(reason)
+    later = next((task for task in tasks if task.completed_event_id > last.completed_event_id), None)
+    if refused and later and int(refused[1]) >= later.completed_event_id:
+        raise ReplayFailed(
+            f"what happened before event {later.completed_event_id} can't be read: {one_line(reason, 300)}"
+        )
+    return last
 
 
 def step_names(history: WorkflowHistory) -> dict[int, tuple[str, str]]:

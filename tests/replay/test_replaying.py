@@ -240,6 +240,31 @@ async def test_a_history_without_beginning_is_refused(engine: Engine, tmp_path: 
         await replay(WorkflowHistory("x", list(history.events)[3:]), edited(tmp_path, FLOW))
 
 
+def kept_elsewhere(payload: Any) -> None:
+    payload.external_payloads.add(size_bytes=70_000)
+    payload.metadata["encoding"] = b"json/external-storage-reference"
+
+
+def encrypted(payload: Any) -> None:
+    payload.metadata["encoding"] = b"binary/encrypted"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (kept_elsewhere, r"kept outside of its history and can't be fetched here \(event 7, 70,000 bytes"),
+        (encrypted, "are encrypted, and encryption is off here"),
+    ],
+)
+async def test_values_that_are_not_at_hand_are_no_disagreement(
+    engine: Engine, tmp_path: Path, change: Any, message: str
+):
+    history = await recorded(engine, FLOW)
+    change(history.events[6].activity_task_completed_event_attributes.result.payloads[0])
+    with pytest.raises(errors.ReplayFailed, match=message):
+        await replay(history, edited(tmp_path, FLOW))
+
+
 async def test_replays_run_side_by_side_and_beside_a_worker(engine: Engine, tmp_path: Path):
     history = await recorded(engine, FLOW)
     bundles = [edited(tmp_path, FLOW), edited(tmp_path, changed(FLOW, "rate(text)", "fetch(1)"))]
