@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import temporalio.activity
 
@@ -155,6 +156,23 @@ def served_workflows(bundle: LoadedBundle) -> list[type]:
     return [*bundle.workflow_classes, ParallelMap, UndoRun, *([] if bundle.workflow_classes else [DurableCells])]
 
 
+def served_activities(bundle: LoadedBundle) -> list[Callable[..., Any]]:
+    """The activities that a worker of a bundle runs, as Temporal takes them: its own, and ours."""
+    from .ai.activities import ACTIVITIES
+    from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
+    from .authoring.durable_cells import hand_over
+    from .runs.recorded import read_effects
+
+    return [
+        read_effects,
+        *([] if bundle.workflow_classes else [hand_over]),
+        *(
+            temporalio.activity.defn(name=found.name)(found.travelling())
+            for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
+        ),
+    ]
+
+
 def bundle_worker(
     client: Client,
     bundle: LoadedBundle,
@@ -178,11 +196,6 @@ def bundle_worker(
     from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
     from temporalio.worker import Worker, WorkerDeploymentConfig
 
-    from .ai.activities import ACTIVITIES
-    from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
-    from .authoring.durable_cells import hand_over
-    from .runs.recorded import read_effects
-
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
     version = bundle.manifest.digest[:16]
     handover: list[Interceptor] = []
@@ -201,14 +214,7 @@ def bundle_worker(
         client,
         task_queue=queue,
         workflows=served_workflows(bundle),
-        activities=[
-            read_effects,
-            *([] if bundle.workflow_classes else [hand_over]),
-            *(
-                temporalio.activity.defn(name=found.name)(found.travelling())
-                for found in (*bundle.activities.values(), *ACTIVITIES, *AGENT_ACTIVITIES)
-            ),
-        ],
+        activities=served_activities(bundle),
         activity_executor=ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="activity"),
         identity=identity,
         # Without a name of ours Temporal hashes the code of every loaded module: 0.2 s, seconds where pandas is loaded.

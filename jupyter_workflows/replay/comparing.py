@@ -56,6 +56,8 @@ def divergence(task: Task, turn: Turn, names: Mapping[int, tuple[str, str]], rea
     if step_id is None and theirs is not None and theirs.kind in STEPS:
         step_id, name = theirs.id or None, theirs.name or theirs.id.rpartition("-")[0] or None
     did, does = words_of(mine, step_id), words_of(theirs)
+    if mine and theirs and did == does and mine.name != theirs.name:
+        did, does = f"{did} of {mine.name}", f"{does} of {theirs.name}"
     return Divergence(
         event_id=event or task.completed_event_id,
         task_event_id=task.completed_event_id,

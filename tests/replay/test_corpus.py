@@ -1,4 +1,8 @@
-"""Every recorded run replays on the code it ran on: what a new version does with runs that wait through an upgrade."""
+"""Every recorded run replays on the code it ran on: what a new version does with runs that wait through an upgrade.
+
+Where this fails, a change alters what workflow code of users asks Temporal for, and their open runs would break. Before
+the first release such a change may be right: then record the area anew, `python -m tests.replay.record AREA`.
+"""
 
 from __future__ import annotations
 
