@@ -380,8 +380,23 @@ SUBCOMMANDS = (
                 default=3,
                 help="at most so many recorded runs of each workflow go with it, with what they were given; default: 3",
             ),
+            option(
+                "--no-prove",
+                action="store_true",
+                help="don't install it in a clean environment to replay the recorded runs there",
+            ),
+            option(
+                "--safe",
+                metavar="ACTIVITY",
+                action="append",
+                help="an activity that may run again for the proof, or `all`; more than one may be given",
+            ),
         ],
-        ["export review contract-review/", "export review audit reviews/ --package contract-reviews"],
+        [
+            "export review contract-review/",
+            "export review audit reviews/ --package contract-reviews",
+            "export review contract-review/ --safe all",
+        ],
     ),
     Subcommand(
         "worker",

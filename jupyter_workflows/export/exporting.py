@@ -17,8 +17,11 @@ from ..notebook.closure import resolve
 from ..runs import client as run_client
 from ..runs.handle import Run
 from ..session import Session, current
-from .names import distribution_name, slug
+from . import proof
+from .cells import cell_tests, tags_of
+from .names import distribution_name, package_name, slug
 from .project import Project
+from .proof import Proof
 from .recording import Recorded, record
 from .requirements import constraints, normal
 from .writing import Changes, write_package
@@ -38,6 +41,7 @@ class Exported:
         runs: The recorded runs that go with it, by file name.
         left_out: Run to why it does not.
         notes: What whoever exports should know.
+        proof: What the package did in a clean environment; None where that was not tried.
     """
 
     path: Path
@@ -47,11 +51,12 @@ class Exported:
     runs: list[str] = field(default_factory=list[str])
     left_out: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[str] = field(default_factory=list[str])
+    proof: Proof | None = None
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left for a person to settle."""
-        return not self.changes.conflicts
+        """Whether nothing is left for a person to settle: no file changed by two, and the proof holds."""
+        return not self.changes.conflicts and (self.proof is None or self.proof.holds)
 
 
 def export(
@@ -60,6 +65,8 @@ def export(
     *,
     package: str | None = None,
     runs: int = RUNS,
+    prove: bool | None = None,
+    safe: Sequence[str] = (),
 ) -> Exported:
     """Writes workflows as a package that others install, run and test; the code is what ran here, byte for byte.
 
@@ -72,9 +79,13 @@ def export(
         path: The package's directory: new, empty, or exported to before.
         package: Its name, such as `contract-review`; by default made from the workflow's.
         runs: At most so many recorded runs of each workflow go with it, as tests; they hold what the runs were given.
+        prove: Install it in a clean environment, replay the recorded runs there and put what was found into it; by
+            default where there are recorded runs. Takes half a minute.
+        safe: Activities that may run again for the proof, or `["all"]`: a recorded run all of whose steps are safe
+            runs once more on a server of its own.
 
     Raises:
-        ExportFailed: A name or path can't be used; nothing was written.
+        ExportFailed: A name or path can't be used; or the proof can't be made, though the package is written.
         ClosureError: A workflow can't run outside the notebook; names every reason.
         CommandError: There is no such workflow.
     """
@@ -90,11 +101,17 @@ def export(
     name = distribution_name(package or slug(first.function), needed)
     notes: list[str] = []
     recorded = recorded_runs(session, bundle, digests, runs, notes)
-    project = Project(name, bundle, recorded.files)
+    cells = cell_tests(session.cells, bundle.manifest, f"{package_name(name)}.bundle", tags_of(session.notebook))
+    notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
+    project = Project(name, bundle, recorded.files, {"test_notebook.py": cells.text} if cells.text else {})
     root = Path(path).expanduser().absolute()
     facts = {"build": project.build, "digest": bundle.digest}
     changes = write_package(root, name, project.files(), facts)
-    return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes)
+    made: Proof | None = None
+    if recorded.files if prove is None else prove:
+        made = proof.prove(project, root, recorded, safe=safe, progress=session.progress)
+        proof.write_proof(made, root)
+    return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes, made)
 
 
 def bundle_of(session: Session, wanted: Sequence[str | Workflow[Any, Any]]) -> tuple[BundleFiles, set[str]]:

@@ -160,7 +160,7 @@ class Project:
             "secrets": secrets.rstrip("\n"),
             "example": example(self.bundle.manifest.workflows[0]) if self.bundle.manifest.workflows else "NAME",
             "histories": runs if count else "No run was recorded yet: add some.",
-            "proof": "",
+            "proof": "`PROOF.md` says what was shown at the export, and what was not." if count else "",
         }
 
 

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from temporalio.client import WorkflowHistory
+from typing import Any
 
 from ..errors import JupyterWorkflowsError
 from ..replay import replay
@@ -26,16 +25,16 @@ class Recorded:
 
     Attributes:
         files: File name to content.
-        histories: File name to history.
+        runs: File name to the run.
         left_out: Run to why it does not go with it.
     """
 
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    histories: dict[str, WorkflowHistory] = field(default_factory=dict[str, WorkflowHistory])
+    runs: dict[str, Run[Any]] = field(default_factory=dict[str, Run[Any]])
     left_out: dict[str, str] = field(default_factory=dict[str, str])
 
 
-async def record(runs: Sequence[Run[object]], bundle: Path) -> Recorded:
+async def record(runs: Sequence[Run[Any]], bundle: Path) -> Recorded:
     """The histories of runs, without names of machines and processes.
 
     A run that the code does not agree with is left out, and so is one whose values can't be read any more.
@@ -60,11 +59,14 @@ async def record(runs: Sequence[Run[object]], bundle: Path) -> Recorded:
                 if written.left_out:
                     found.left_out[run.id] = f"values of it can't be read: {written.left_out[0]}"
                     continue
+                if written.encrypted:
+                    found.left_out[run.id] = "its values are encrypted, and their key does not belong into a package"
+                    continue
                 suffix = ".json" if written.size_bytes <= READABLE_BYTES else ".json.gz"
                 if suffix != ".json":
                     await write_history(history, Path(folder) / f"run{suffix}", converter, impersonal=True)
                 found.files[name + suffix] = (Path(folder) / f"run{suffix}").read_bytes()
-                found.histories[name + suffix] = history
+                found.runs[name + suffix] = run
         except JupyterWorkflowsError as error:
             found.left_out[run.id] = str(error)
     return found

@@ -109,6 +109,11 @@ class CellLog:
         """Notes a cell that is in the notebook and was not executed, so that a refusal can name it."""
         self._noticed[cell.id] = cell
 
+    def executions(self) -> list[Execution]:
+        """The latest execution of each cell as it was last, in the order they were executed."""
+        latest = {execution.cell.id: execution for execution in self._executions.values()}
+        return sorted(latest.values(), key=lambda execution: execution.order)
+
     def definitions(self, name: str) -> list[Definition]:
         """The executed definitions of a name, the latest first."""
         return [definition for definition in reversed(self._definitions.get(name, [])) if definition.executed]

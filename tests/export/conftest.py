@@ -6,11 +6,8 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
-import venv
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from jupyter_workflows import session as sessions
+from jupyter_workflows.export.environment import Environment
 from jupyter_workflows.export.exporting import Exported, export
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
@@ -31,6 +29,35 @@ from ..dev_server import QUICK_DISPATCH, dev_server
 from ..notebook.conftest import Notebook
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "01_review_licences.ipynb"
+# A second workflow, all of whose steps may run again.
+SECOND = """
+@activity
+def letters(word: str) -> list[str]:
+    return sorted(word)
+# ---
+@workflow
+async def spell(word: str) -> str:
+    found = await letters(word)
+    approval = await human_approval(f"Spell {word}?", editable={"joint": "-"})
+    await sleep(timeout(seconds=0.01))
+    return approval.value["joint"].join(found) if approval else ""
+# ---
+@activity
+async def attend(file: str) -> int:
+    with open(file + ".begun", "a") as begun:
+        begun.write("begun\\n")
+    while not os.path.exists(file):
+        await asyncio.sleep(0.05)
+    with open(file + ".begun") as begun:
+        return len(begun.readlines())
+# ---
+@workflow
+async def guard(file: str) -> int:
+    return await attend(file)
+# ---
+assert describe.__name__ == "describe"
+assert letters("ba") == ["a", "b"]
+"""
 # Enough packages, by name, for one that is asked about: certifi.
 PACKAGES = 20
 
@@ -70,6 +97,8 @@ def tour_notebook(folder: Path) -> Notebook:
             notebook.run(cell.source, id=cell.id)
         if cell.id == "workflow":
             break
+    notebook.run("from jupyter_workflows import sleep")
+    notebook.run_all(SECOND)
     return notebook
 
 
@@ -98,29 +127,27 @@ def tour(home: Home, runtime: Runtime, tmp_path_factory: pytest.TempPathFactory)
         run.wait_for("approval", timeout=60)
         for approval in run.pending_approvals():
             run.approve(approval, value=by_house_policy(approval), comment="fine")
-        notebook.namespace["result"] = run.result(timeout=60)
+        assert run.result(timeout=60)
+        spelling = notebook.namespace["spell"].start("word")
+        spelling.wait_for("approval", timeout=60)
+        spelling.approve(value={"joint": "+"}, comment="plainly")
+        assert spelling.result(timeout=60) == "d+o+r+w"
         yield notebook
 
 
 @pytest.fixture(scope="module")
 def package(tour: Notebook, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The tour as a package."""
-    return export("review_licences", tmp_path_factory.mktemp("exported") / "licence-review", package="licence-review")
+    path = tmp_path_factory.mktemp("exported") / "licence-review"
+    return export(["review_licences", "spell", "guard"], path, package="licence-review", prove=False)
 
 
 @pytest.fixture(scope="module")
 def installed(package: Exported, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The package, installed by its own instructions."""
-    environment = tmp_path_factory.mktemp("clean") / "environment"
-    venv.create(environment, with_pip=False)
-    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "install", "--quiet"]
-    options = ["--find-links", "wheels", "--constraint", "constraints.txt", ".[test]"]
-    done = subprocess.run(
-        [*pip, *options], cwd=package.path, capture_output=True, text=True, timeout=300, check=False, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(package.path / "build", ignore_errors=True)
-    return Installed(package, environment)
+    environment = Environment(package.path, tmp_path_factory.mktemp("clean") / "environment")
+    environment.install()
+    return Installed(package, environment.folder)
 
 
 @dataclass
@@ -186,15 +213,17 @@ async def serving(installed: Installed, tmp_path_factory: pytest.TempPathFactory
             "TEMPORAL_ADDRESS": server.client.service_client.config.target_host,
             "JUPYTER_WORKFLOWS_HOME": str(folder / "home"),
             "JUPYTER_WORKFLOWS_USER": "operator",
+            "JUPYTER_WORKFLOWS_GRACE_SECONDS": "1",
             "JUPYTER_WORKFLOWS_HEALTH": f"127.0.0.1:{free_port()}",
             "JUPYTER_WORKFLOWS_METRICS": f"127.0.0.1:{free_port()}",
         }
         worker = start_worker(installed, folder, environment)
+        serving = Serving(installed, folder, environment, worker)
         try:
-            yield Serving(installed, folder, environment, worker)
+            yield serving
         finally:
-            worker.terminate()
+            serving.worker.terminate()
             try:
-                worker.wait(60)
+                serving.worker.wait(60)
             finally:
-                worker.kill()
+                serving.worker.kill()

@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from jupyter_workflows.export.exporting import Exported
+from jupyter_workflows import session as sessions
+from jupyter_workflows.export.environment import Environment
+from jupyter_workflows.export.exporting import Exported, bundle_of, recorded_runs
+from jupyter_workflows.export.project import Project
+from jupyter_workflows.export.proof import prove, write_proof
+from jupyter_workflows.export.rerun import Rerun
 from jupyter_workflows.notebook.bundle import read_bundle
 
-from .conftest import Installed, Serving
+from ..notebook.conftest import Notebook
+from .conftest import Installed, Serving, start_worker
 
 
 def test_the_code_is_the_bundle_byte_for_byte(package: Exported):
     bundle = read_bundle(package.path / "src" / "licence_review" / "bundle")
     assert bundle.digest.startswith(package.build)
     assert package.changes.conflicts == []
-    assert len(package.runs) == 1
+    assert len(package.runs) == 2
     assert package.left_out == {}
+
+
+def test_the_proof_says_what_was_shown(installed: Installed, tour: Notebook):
+    package = installed.exported
+    session = sessions.current()
+    bundle, digests = bundle_of(session, ["review_licences", "spell", "guard"])
+    recorded = recorded_runs(session, bundle, digests, 3, [])
+    environment = Environment(package.path, installed.environment)
+    made = Project(package.name, bundle, recorded.files)
+    proof = prove(made, package.path, recorded, safe=["letters"], environment=environment)
+    assert proof.problems == []
+    licences, spelling = (proof.runs[name] for name in sorted(proof.runs))
+    assert (licences.replay["agrees"], licences.replay["same_result"], licences.rerun.ran) == (True, True, False)
+    assert "not declared safe" in licences.rerun.reason
+    assert (spelling.rerun, spelling.replay["same_result"]) == (Rerun(ran=True), True)
+    write_proof(proof, package.path)
+    assert json.loads((package.path / "proof.json").read_text())["holds"]
+    words = (package.path / "PROOF.md").read_text()
+    assert "it **holds**" in words
+    assert "Of Jupyter, pandas and plotly there: nothing." in words
 
 
 def test_nothing_of_jupyter_is_installed(installed: Installed):
@@ -28,7 +55,7 @@ def test_nothing_of_jupyter_is_installed(installed: Installed):
 def test_its_own_tests_pass(installed: Installed):
     done = installed.python("-m", "pytest", "-q", "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 async def test_its_worker_runs_the_workflow_on_a_server_of_its_own(serving: Serving):
@@ -103,9 +130,17 @@ def test_a_decision_with_an_unknown_key_is_refused(serving: Serving):
     serving.command("terminate", "guarded")
 
 
-def test_the_worker_ends_in_order_when_it_is_told_to(serving: Serving):
+def test_a_worker_that_is_told_to_end_hands_its_step_to_the_next_one(serving: Serving):
+    file = serving.folder / "signal"
+    serving.command("start", "guard", json.dumps({"file": str(file)}), "--id", "attended")
+    serving.until(lambda: Path(f"{file}.begun").exists())
     serving.worker.terminate()
     assert serving.worker.wait(60) == 0
     assert serving.log.rstrip().endswith("ended")
-    told = serving.command("health", code=1)
-    assert told["status"].startswith("no answer")
+    assert serving.command("health", code=1)["status"].startswith("no answer")
+    (step,) = serving.command("show", "attended")["steps"]
+    assert (step["status"], step["attempts"][0]["number"]) == ("retrying", 1)
+    file.touch()
+    serving.worker = start_worker(serving.installed, serving.folder, serving.environment)
+    shown = serving.until(lambda: ended(serving.command("show", "attended")))
+    assert shown["result"] == 2
