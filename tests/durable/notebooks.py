@@ -69,6 +69,7 @@ class Notebook(Kernel):
     def __init__(self, home: Path, folder: Path, path: str = "notebook.ipynb") -> None:
         self.path = str(folder / path)
         self.folder = folder
+        self.home = home
         # As jupyter_server tells it.
         super().__init__(home, folder, {"JPY_SESSION_NAME": self.path})
         self.run(LOAD)
