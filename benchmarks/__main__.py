@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import dashboards, encryption, engine, live_view, notebooks, recovery, stream, tokens
+from benchmarks import dashboards, durable_cells, encryption, engine, live_view, notebooks, recovery, stream, tokens
 from benchmarks.measures import Plan, renewed, section
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +16,7 @@ PARTS = {
     "engine": engine.measure,
     "encryption": encryption.measure,
     "notebooks": notebooks.measure,
+    "durable-cells": durable_cells.measure,
     "recovery": recovery.measure,
     "stream": stream.measure,
     "tokens": tokens.measure,
