@@ -68,6 +68,13 @@ class Showing:
             self.add({"kind": RESULT, "data": dict(format_dict), "metadata": dict(md_dict or {})})
             return write(format_dict, md_dict)
 
+        clear = self.shell.display_pub.clear_output
+
+        def cleared(*args: Any, **kwargs: Any) -> Any:
+            self.shown.clear()
+            return clear(*args, **kwargs)
+
+        self.shell.display_pub.clear_output = cleared
         self.shell.display_pub.publish = published
         self.shell.displayhook.write_format_data = written
 
@@ -78,7 +85,8 @@ class Showing:
             if isinstance(getattr(sys, name), Tee):
                 setattr(sys, name, stream)
         self.streams.clear()
-        for owner, name in ((self.shell.display_pub, "publish"), (self.shell.displayhook, "write_format_data")):
+        publisher, hook = self.shell.display_pub, self.shell.displayhook
+        for owner, name in ((publisher, "publish"), (publisher, "clear_output"), (hook, "write_format_data")):
             with contextlib.suppress(AttributeError):
                 delattr(owner, name)
 

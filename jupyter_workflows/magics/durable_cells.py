@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import time
+import traceback
 import types
 from argparse import Namespace
 from collections import Counter
@@ -25,6 +26,7 @@ from ..errors import PayloadError
 from ..notebook.bindings import NOTEBOOK_ONLY
 from ..notebook.cell_names import CellNames, digest_of, names_of
 from ..payloads.values import ValueConverter
+from ..schema import CellLocation
 from ..schema.durable import CellRecord, CellRun, StoredValue
 from ..security.secrets import redacted
 from ..session import Session
@@ -32,7 +34,8 @@ from .lines import show
 from .note import Note
 from .options import parse_line
 from .recording import Noted, Recorder
-from .tracebacks import without_our_frames
+
+SHOWN_FRAMES = 20
 
 
 @dataclass
@@ -371,7 +374,7 @@ class DurableCells:
             return
         begun.showing.end()
         if error is not None:
-            self.run.fail(begun.step, failure_of(error))
+            self.run.fail(begun.step, failure_of(self.shell, error, begun.noted))
 
     def explain(self, error: BaseException | None) -> None:
         """Says why a name is not there that a cell would have bound, had it not been restored."""
@@ -385,13 +388,21 @@ def is_private(name: str) -> bool:
     return bool(NOTEBOOK_ONLY.fullmatch(name)) or (name.startswith("__") and name.endswith("__"))
 
 
-def failure_of(error: BaseException) -> ApplicationError:
-    """An exception of the user's as history keeps it: its class, its words and the user's own frames."""
-    import traceback
-
-    frames = traceback.extract_tb(without_our_frames(error.__traceback__))
-    shown = [f"  line {frame.lineno}, in {frame.name}\n    {frame.line or ''}" for frame in frames[-20:]]
-    details = {"location": None, "traceback": redacted("\n".join(shown))}
+def failure_of(shell: Any, error: BaseException, noted: Noted) -> ApplicationError:
+    """An exception of the user's as history keeps it: its class, its words, and the frames of cells."""
+    numbers: dict[str, int] = getattr(shell.compile, "_filename_map", {})
+    location: CellLocation | None = None
+    shown: list[str] = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        number, line = numbers.get(frame.filename), frame.lineno or 1
+        if number is not None:
+            cell = noted.id if number == noted.number else f"execution-{number}"
+            location = CellLocation(cell_id=cell, cell_number=number, line=line, source_line=frame.line)
+            shown.append(f"  {location}, in {frame.name}\n    {(frame.line or '').strip()}")
+    details = {
+        "location": location.model_dump(mode="json") if location else None,
+        "traceback": redacted("\n".join(shown[-SHOWN_FRAMES:])),
+    }
     words = redacted(str(error) or type(error).__name__)
     return ApplicationError(words, details, type=type(error).__name__, non_retryable=True)
 

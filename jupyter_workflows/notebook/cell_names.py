@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .scopes import bound_names, references
-from .source import Statement, parse_cell
+from .source import ASSIGNED_MAGIC, Statement, parse_cell
 from .syntax import behaviour, once_per_node
 
+TIMED = re.compile(r"\s*=?\s*%time\s+(.*)")
 WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -66,12 +67,26 @@ def names_of(source: str) -> CellNames:
         return CellNames(digest_of([text]), tuple(dict.fromkeys(WORD.findall(text))), (), ())
     code = digest_of([*(behaviour(statement.node) for statement in parsed.statements), *body])
     reads = dict.fromkeys(names_read((found.node for found in parsed.statements), postponed=parsed.future_annotations))
-    reads |= dict.fromkeys(word for text in body for word in WORD.findall(text))
+    reads |= dict.fromkeys(name for text in body for name in magic_reads(text))
     bound = dict.fromkeys(name for statement in parsed.statements for name in statement.names)
     definitions = tuple(found for found in parsed.statements if is_definition(found))
     entered = frozenset(name for statement in parsed.statements for name in entered_names(statement.node))
     assigned = tuple(last_assignments(parsed.statements))
     return CellNames(code, tuple(reads), tuple(bound), definitions, assigned, entered, parsed.future_annotations)
+
+
+def magic_reads(text: str) -> Iterable[str]:
+    """The names that a line magic or shell command may read: all its words, less what it assigns."""
+    assigned = ASSIGNED_MAGIC.match(text)
+    if assigned:
+        text = text[assigned.end(1) :]
+    timed = TIMED.match(text)
+    if timed:
+        try:
+            return list(names_read(ast.parse(timed.group(1)).body, postponed=False))
+        except SyntaxError:
+            pass
+    return WORD.findall(text)
 
 
 def digest_of(texts: Iterable[str]) -> str:

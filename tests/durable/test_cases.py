@@ -282,6 +282,12 @@ def test_a_cell_that_raises_shows_the_users_own_traceback_and_runs_again(noteboo
     assert "line 5" in shown.error
     assert not again.restored
     assert again.notes == ["▸ runs: it has not run to its end yet"]
+    notebook.cell("import jupyter_workflows as jw; failed = jw.runs('durable_cells')[0].steps()[-1].failure")
+    assert notebook.value("[failed.type, failed.location.cell_id, failed.location.line]") == [
+        "ZeroDivisionError",
+        "raises",
+        4,
+    ]
 
 
 def test_output_is_shown_again(notebook: Notebook):
@@ -296,6 +302,14 @@ def test_output_is_shown_again(notebook: Notebook):
     assert (again.printed, again.displays) == (first.printed, first.displays)
     assert "<b>rich</b>" in [data.get("text/html") for data in again.displays]
     assert again.texts[-1] == "42"
+
+
+def test_output_that_the_cell_has_cleared_is_not_shown_again(notebook: Notebook):
+    source = "%%durable\nfrom IPython.display import clear_output\nprint('early')\nclear_output()\nprint('late')"
+    notebook.cell(source, "cleared")
+    again = notebook.cell(source, "cleared")
+    assert again.restored
+    assert again.printed == "late\n"
 
 
 def test_figures_are_shown_again(notebook: Notebook):
