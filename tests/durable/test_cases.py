@@ -47,6 +47,8 @@ def same(one, other):
         return type(one) is type(other) and list(one) == list(other) and all(map(same, one.values(), other.values()))
     if type(one) in (list, tuple):
         return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
+    if type(one) in (set, frozenset):  # the order in memory is nobody's
+        return type(one) is type(other) and one == other
     return type(one) is type(other) and (one == other or one != one) and repr(one) == repr(other)
 """.strip()
 
