@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { OnAct } from "../src/components/discussion";
 import { ApprovalCard } from "../src/components/approval_card";
 import type { Said } from "../src/components/decider";
 import { fieldsOf, initialValues, parsed, problems } from "../src/components/json_schema";
@@ -203,4 +204,67 @@ test("a decided approval says who, what and which edits", async () => {
   expect(root.textContent).toContain("<b>ok</b>");
   expect(root.textContent).toContain("/amount 10 → 5");
   expect(root.querySelector("button, img, b > b")).toBeNull();
+});
+
+const at = "2026-11-22T10:00:00Z";
+const HOSTILE = "<img src=x onerror=alert(1)>";
+const discussed: Partial<Approval> = {
+  assignee: null,
+  assignees: ["ada", "bob", HOSTILE],
+  quorum: 2,
+  version: 2,
+  four_eyes: true,
+  starter: "sam",
+  form_schema: null,
+  has_editable: false,
+  votes: [
+    { by: "eve", verdict: "approve", at, comment: null, form: null, version: 1, edits: [] },
+    { by: "bob", verdict: "approve", at, comment: HOSTILE, form: null, version: 2, edits: [] },
+  ],
+  delegations: [{ by: "cyd", to: HOSTILE, at, comment: "on leave" }],
+  questions: [
+    { number: 1, by: "bob", at, text: HOSTILE, version: 1, answer: null, answered_by: null, answered_at: null },
+  ],
+  reminded_at: [at],
+};
+
+function discuss(reviewer: string, onAct = vi.fn<OnAct>(() => Promise.resolve())) {
+  const shown = { approval: { ...approval, ...discussed }, whole: true };
+  const decide = () => Promise.resolve();
+  return act(() =>
+    render(<ApprovalCard shown={shown} now={Date.now} onDecide={decide} onAct={onAct} reviewer={reviewer} />, root),
+  ).then(() => onAct);
+}
+
+test("a card says who has voted, who is missing and what was said, as text", async () => {
+  await discuss("ada");
+  expect(root.textContent).toContain(`for ada or ${HOSTILE}`);
+  expect(root.textContent).toContain("1 of 2 approved");
+  expect(root.textContent).toContain("eve approved version 1, lapsed");
+  expect(root.textContent).toContain("four eyes: sam started it and may not approve");
+  expect(root.textContent).toContain(`cyd handed it over to ${HOSTILE}: “on leave”`);
+  expect(find("[aria-label='Questions to the author']").textContent).toContain("waits for an answer");
+  expect(root.querySelector("img")).toBeNull();
+});
+
+test("a reviewer asks and hands over, the author answers", async () => {
+  const sent = await discuss("ada");
+  const [ask, handOver] = root.querySelectorAll<HTMLElement>(".jwl-more .jwl-field");
+  ask!.querySelector("textarea")!.id = "ask";
+  handOver!.querySelector("textarea")!.id = "to";
+  await act(() => ask!.querySelector("button")!.click());
+  expect(sent).not.toHaveBeenCalled();
+  await type("#ask", " Why? ");
+  await act(() => ask!.querySelector("button")!.click());
+  await type("#to", "dan");
+  await act(() => handOver!.querySelector("button")!.click());
+  expect(sent.mock.calls.map(([, said]) => said)).toEqual([
+    { type: "question", text: "Why?" },
+    { type: "delegation", to: "dan", comment: null },
+  ]);
+  const answered = await discuss("SAM");
+  find<HTMLElement>(".jwl-thread textarea").id = "answer";
+  await type("#answer", "So.");
+  await click(".jwl-thread button");
+  expect(answered.mock.calls.map(([, said]) => said)).toEqual([{ type: "answer", question: 1, text: "So." }]);
 });

@@ -13,6 +13,12 @@ function inbox(...waiting: Partial<Approval>[]): InboxState {
       run_id: "r",
       message: "## Pay?",
       assignee: null,
+      assignees: null,
+      starter: null,
+      version: 1,
+      votes: [],
+      questions: [],
+      reminded_at: [],
       workflow: "pay",
       ...each,
     },
@@ -35,6 +41,20 @@ test("an approval is told once, when it is new and for the reader", () => {
   // A list that was cut for a moment brings nothing back.
   expect(news.look(inbox())).toEqual([]);
   expect(news.look(now)).toEqual([]);
+});
+
+test("a reminder, a hand-over and a question to the author are news for whom they are for", () => {
+  const news = new ApprovalNews();
+  const told = (each: Partial<Approval>) => news.look(inbox(each)).map(each => each.message);
+  expect(told({ assignee: "Bob", starter: "ada" })).toEqual([]);
+  const at = "2026-11-22T10:00:00Z";
+  const question = { number: 1, by: "Bob", at, text: "Why?", version: 1 };
+  const open = { ...question, answer: null, answered_by: null, answered_at: null };
+  expect(told({ assignee: "Bob", starter: "ada", questions: [open] })).toEqual(["pay is asked about: Why?"]);
+  const handed = { assignees: ["ADA"], reminded_at: [] as string[] };
+  expect(told(handed)).toEqual(["pay waits: Pay?"]);
+  expect(told(handed)).toEqual([]);
+  expect(told({ ...handed, reminded_at: [at] })).toEqual(["pay still waits: Pay?"]);
 });
 
 test("a failure is told once, and only where the run failed while the page looked", () => {

@@ -27,6 +27,7 @@ PICTURES = {
     "inbox": ("inbox", "inbox", stories.inbox),
     "runs": ("runs", "runs", stories.runs_list),
     "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),
+    "panel": ("inbox", "inbox", stories.panel),
     "dashboard": ("dashboard", dashboard_story.TOPIC, dashboard_story.told),
 }
 WIDTHS = {"wide": 960, "narrow": 480}

@@ -254,6 +254,37 @@ def details_of(steps: Sequence[schema.Step], id: str) -> Any:
     return step_details(found).model_dump(mode="json")
 
 
+def panel() -> list[Telling]:
+    """An inbox with an approval that several people decide, of whom one asks the author."""
+    early, late = at(20), at(30)
+    shown = approval(
+        message="Pay **1,000 EUR** to ACME GmbH?",
+        assignee=None,
+        assignees=["ada", "cyd@company.com", "dan@company.com"],
+        quorum=2,
+        version=2,
+        four_eyes=True,
+        starter="ada",
+        form_schema=None,
+        editable={"amount_eur": 1000},
+        escalations=[schema.PlannedEscalation(to=["boss@company.com"], at=NOW + timedelta(hours=4))],
+        votes=[
+            schema.Vote(by="cyd@company.com", verdict="approve", at=early),
+            schema.Vote(by="dan@company.com", verdict="approve", at=late, version=2, comment="1,000, as agreed"),
+        ],
+        delegations=[schema.Handover(by="bob@company.com", to="dan@company.com", at=early, comment="on leave")],
+        questions=[
+            schema.Question(
+                number=1, by="cyd@company.com", at=early, text="Is that with VAT?",
+                answer="Yes, with VAT.", answered_by="ada", answered_at=late,
+            ),
+            schema.Question(number=2, by="dan@company.com", at=late, text="Until when?", version=2),
+        ],
+        reminded_at=[late],
+    )  # fmt: skip
+    return [Telling(InboxState(number=0, approvals=[shown_approval(shown)], reviewer="ada"))]
+
+
 def runs() -> list[schema.Run]:
     def run(number: int, status: schema.RunStatus, minutes: float, seconds: float | None, **more: Any) -> schema.Run:
         started = NOW - timedelta(minutes=minutes)

@@ -37,6 +37,7 @@ VIEWS = {
     "rolling back": ("run", stories.TOPIC, stories.rolling_back_run),
     "undoable": ("run", stories.TOPIC, stories.undoable_run),
     "inbox": ("inbox", "inbox", stories.inbox),
+    "panel": ("inbox", "inbox", stories.panel),
     "runs": ("runs", "runs", stories.runs_list),
     "workflow": ("workflow", "workflow:contract_review", stories.workflow_card),
     "dashboard": ("dashboard", dashboard_story.TOPIC, dashboard_story.told),

@@ -2,9 +2,11 @@ import { useMemo, useState } from "preact/hooks";
 import type { Approval, ShownApproval } from "../schema";
 import type { Said } from "./decider";
 import { DifferenceView } from "./difference_view";
+import { Discussion, type OnAct } from "./discussion";
 import { useAction, useNow, useUnique } from "./hooks";
 import { JsonForm } from "./json_form";
 import { Unparsed, fieldsOf, initialValues, jsonOf, problems } from "./json_schema";
+import { askedWords, byWords, isFor } from "./reviews";
 import { Pill } from "./status";
 import { Alert, Markdown } from "./text_views";
 import { oneLine, printable } from "./untrusted";
@@ -16,6 +18,8 @@ interface CardProps {
   now: () => number;
   /** Sends the decision; without it the card only shows. */
   onDecide?: ((approval: Approval, said: Said) => Promise<unknown>) | undefined;
+  /** Hands over, asks the author or answers; without it the card only shows. */
+  onAct?: OnAct | undefined;
   /** Who decides here; without a name the host knows. */
   reviewer?: string;
   /** Opens the run, where the card stands outside of it. */
@@ -23,7 +27,7 @@ interface CardProps {
 }
 
 /** A question to a person: what is asked, until when, the form, the value to edit, and the answer. */
-export function ApprovalCard({ shown, now, onDecide, onOpen, reviewer = "" }: CardProps) {
+export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, reviewer = "" }: CardProps) {
   const { approval } = shown;
   const title = useUnique("approval");
   const open = approval.status === "open";
@@ -39,7 +43,7 @@ export function ApprovalCard({ shown, now, onDecide, onOpen, reviewer = "" }: Ca
           ) : (
             <b>{oneLine(approval.id, 80)}</b>
           )}
-          {approval.assignee && <span class="jwl-muted"> for {oneLine(approval.assignee, 80)}</span>}
+          {askedWords(approval) && <span class="jwl-muted"> for {askedWords(approval)}</span>}
         </span>
         <Deadline approval={approval} now={now} />
       </header>
@@ -49,6 +53,7 @@ export function ApprovalCard({ shown, now, onDecide, onOpen, reviewer = "" }: Ca
           What is asked about is too large to show here in full. Look at it in the notebook before you decide.
         </div>
       )}
+      <Discussion approval={approval} now={now} reviewer={reviewer} onAct={onAct} />
       {open && onDecide ? (
         // Another question under the same id starts with an empty form.
         <Answer key={approval.content_hash} approval={approval} reviewer={reviewer} onDecide={onDecide} />
@@ -122,7 +127,7 @@ function Answer({ approval, reviewer, onDecide }: AnswerProps) {
     if (doing.busy || (verdict === "approve" && (wrong.size || draft.problem))) return;
     void act(() => onDecide(approval, draft.said(verdict)));
   };
-  const forSomebodyElse = approval.assignee && reviewer && approval.assignee.toLowerCase() !== reviewer.toLowerCase();
+  const forSomebodyElse = reviewer && !isFor(approval, reviewer);
   return (
     <form class="jwl-answer" onSubmit={event => event.preventDefault()}>
       {draft.fields.length > 0 && (
@@ -226,13 +231,19 @@ function Outcome({ approval }: { approval: Approval }) {
   if (approval.status === "open") return null;
   if (approval.status === "timed_out")
     return (
-      <div class="jwl-muted">Nobody decided in time: {AFTERWARDS[approval.on_timeout].replace("then it ", "it ")}.</div>
+      <div class="jwl-muted">
+        Nobody decided in time:{" "}
+        {approval.objection !== null
+          ? `it counts as rejected, for ${oneLine(approval.objection, 120)}`
+          : AFTERWARDS[approval.on_timeout].replace("then it ", "it ")}
+        .
+      </div>
     );
   const fields = Object.entries(approval.form ?? {});
   return (
     <div class="jwl-outcome">
       <div>
-        {approval.status} by <b class="jwl-any">{oneLine(approval.by, 80)}</b>
+        {approval.status} by <b class="jwl-any">{byWords(approval)}</b>
         <span class="jwl-muted"> {moment(time(approval.decided_at))}</span>
         {approval.edits.length > 0 && <span class="jwl-muted"> with {count(approval.edits.length, "edit")}</span>}
       </div>

@@ -1,4 +1,4 @@
-import type { Approval, AskDecision } from "../schema";
+import type { Approval, AskAct, AskDecision } from "../schema";
 import type { Link } from "./protocol";
 
 /** What a reviewer says. */
@@ -22,5 +22,20 @@ export function decider(link: Link, topic: string): (approval: Approval, said: S
       run_id: approval.run_id,
       content_hash: approval.content_hash,
       ...said,
+    });
+}
+
+/** Sends what a person does about an approval of a topic without deciding it. */
+export function actor(link: Link, topic: string): (approval: Approval, act: AskAct["act"]) => Promise<unknown> {
+  return (approval, act) =>
+    link.ask({
+      type: "act",
+      topic,
+      approval: approval.id,
+      workflow_id: approval.workflow_id,
+      run_id: approval.run_id,
+      content_hash: approval.content_hash,
+      reviewer: null,
+      act,
     });
 }

@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
 import type { Approval, InboxState } from "../schema";
 import { ApprovalCard } from "./approval_card";
-import { decider } from "./decider";
+import { actor, decider } from "./decider";
 import { useChanges } from "./hooks";
 import type { StateModel } from "./list_models";
 import { Notice } from "./notice";
 import type { RunHost } from "./run_card";
 import { OpenedRun } from "./run_list";
+import { waitsFor } from "./reviews";
 import { oneLine } from "./untrusted";
 import { count } from "./words";
 
@@ -17,9 +18,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
   const [open, setOpen] = useState<Approval | null>(null);
   const { state } = model;
   const reviewer = state?.reviewer ?? "";
-  const waiting = (state?.approvals ?? []).filter(
-    ({ approval }) => !mine || !approval.assignee || approval.assignee.toLowerCase() === reviewer.toLowerCase(),
-  );
+  const waiting = (state?.approvals ?? []).filter(({ approval }) => !mine || waitsFor(approval, reviewer));
   return (
     <section class="jwl" aria-label="Inbox">
       <header class="jwl-bar">
@@ -48,6 +47,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
               now={Date.now}
               reviewer={reviewer}
               onDecide={decider(model.link, model.topic)}
+              onAct={actor(model.link, model.topic)}
               onOpen={opener(approval, host, () => setOpen(opened ? null : approval))}
             />
             {opened && approval.workflow_id && approval.run_id && (

@@ -3,6 +3,7 @@
 
 import type {
   Answer,
+  AskAct,
   AskCancel,
   AskDecision,
   AskDetails,
@@ -37,7 +38,7 @@ export type Told =
 export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
-type Ask = AskDetails | AskDecision | AskCancel | AskRollBack | AskStart | AskOpen;
+type Ask = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskStart | AskOpen;
 /** A request without the number that it gets when it is sent. */
 export type Request = Ask extends infer A ? (A extends Ask ? Omit<A, "request"> : never) : never;
 

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CellLocation, Run } from "../schema";
 import { ApprovalCard } from "./approval_card";
-import { decider } from "./decider";
+import { actor, decider } from "./decider";
 import { canRollBack, Effects, RollBack } from "./effects";
 import { useAction, useChanges, useNow } from "./hooks";
 import { Notice } from "./notice";
@@ -73,6 +73,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
           now={() => model.now()}
           reviewer={head.reviewer}
           onDecide={decider(model.link, model.topic)}
+          onAct={actor(model.link, model.topic)}
         />
       ))}
       {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}

@@ -2,6 +2,7 @@
 // only what happened while the page was looking; what was there before is no news.
 
 import type { InboxState, Run, RunsState } from "../schema";
+import { same, waitsFor } from "../components/reviews";
 import { oneLine } from "../components/untrusted";
 import { statusWords } from "../components/words";
 
@@ -23,13 +24,23 @@ export class ApprovalNews {
     const now = new Set<string>();
     const news: News[] = [];
     for (const { approval } of approvals) {
-      const { workflow_id: id, run_id: runId, assignee } = approval;
-      const key = `${id}/${runId}/${approval.id}`;
+      const { workflow_id: id, run_id: runId } = approval;
+      if (!waitsFor(approval, reviewer)) continue;
+      // A reminder, a new version and a question to the author are news; so is what was handed over to this person.
+      const questions = same(approval.starter, reviewer) ? approval.questions.filter(each => each.answer === null) : [];
+      const part = [approval.version, approval.reminded_at.length, ...questions.map(each => `q${each.number}`)].join();
+      const key = `${id}/${runId}/${approval.id}/${part}`;
       now.add(key);
-      const mine = !assignee || assignee.toLowerCase() === reviewer.toLowerCase();
-      if (!known || known.has(key) || !mine || !id || !runId) continue;
-      const question = oneLine(approval.message.replace(/^[#>*\s]+/, ""), 120);
-      news.push({ kind: "approval", message: `${oneLine(approval.workflow ?? id, 60)} waits: ${question}`, id, runId });
+      if (!known || known.has(key) || !id || !runId) continue;
+      const text = questions.at(-1)?.text ?? approval.message;
+      const verb = questions.length ? "is asked about" : approval.reminded_at.length ? "still waits" : "waits";
+      const question = oneLine(text.replace(/^[#>*\s]+/, ""), 120);
+      news.push({
+        kind: "approval",
+        message: `${oneLine(approval.workflow ?? id, 60)} ${verb}: ${question}`,
+        id,
+        runId,
+      });
     }
     // What was decided may not come back, but a list that is cut may leave some out for a while.
     this.known = new Set([...(known ?? []), ...now]);
