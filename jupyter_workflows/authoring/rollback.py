@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,7 @@ MEMO_KEY = "rollback"
 ASK = "jupyter_workflows.roll_back"
 UNDO_RUN = "jupyter_workflows.undo"
 UNDO = "undo:"
+UNDO_ID = re.compile(r"undo:(?P<step>.+?)(:\d+)?")
 SHOWN_CHARACTERS = 1_000
 SHOWN_STEPS = 200
 
@@ -41,6 +43,12 @@ SHOWN_STEPS = 200
 def undo_run_id(workflow_id: str, run_id: str, generation: int) -> str:
     """The id of the run that undoes another one for the first, second, ... time; each exists once."""
     return f"{workflow_id}/{UNDO}{run_id}" + ("" if generation == 1 else f":{generation}")
+
+
+def undone_by(step: str) -> str | None:
+    """The step that an activity undoes, as its id says."""
+    found = UNDO_ID.fullmatch(step) if step.startswith(UNDO) else None
+    return found["step"] if found else None
 
 
 def undo_id(step: str, time: int) -> str:

@@ -16,6 +16,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..authoring.rollback import undone_by
 from ..schema.resumes import ResumeMark, read_mark
 
 MOST_ANCESTORS = 50
@@ -83,11 +84,14 @@ async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
         (ends[found.scheduled] for found in steps if found.step == reset.mark.from_step and found.scheduled in ends),
         default=0,
     )
+    undone = {undone_by(found.step) for found in steps if found.result is not None}
     recorded = {
         found.step: found
         for found in by_event.values()
         # What was scheduled after the step had ended may follow from what it gave.
         if found.result is not None and (not until or found.scheduled < until) and found.step != reset.mark.from_step
+        # What was undone is to be done again, and what undid it is no step of the workflow.
+        if found.step not in undone and undone_by(found.step) is None
     }
     bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
     return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded)

@@ -17,7 +17,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from ..authoring.effects import UNDO_KEY
 from ..authoring.ledger import kept_in, usage_in
-from ..authoring.rollback import UNDO_RUN
+from ..authoring.rollback import UNDO_ID, UNDO_RUN
 from ..schema import (
     Approval,
     Attempt,
@@ -42,7 +42,7 @@ _W = TypeVar("_W", bound=Wire)
 MAX_ATTEMPTS_LISTED = 100
 # How what undoes a step is called, see `authoring.rollback`: an activity by its id, a run by the end of its id.
 UNDOES = {
-    "activity": re.compile(r"undo:(?P<step>.+?)(:\d+)?"),
+    "activity": UNDO_ID,
     "child": re.compile(r"(?P<step>.+)/undo:[^/]+"),
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -93,6 +93,7 @@ async def plan(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish) 
             "serve the corrected code there, and the run goes on with it"
         )
     wanted, live = await asyncio.to_thread(wanted_point, record, wish)
+    wanted, live = before_what_was_undone(record, wish, wanted, live)
     replayed = await agreement(record, workshop, bundle)
     parting = replayed.divergence.task_event_id if replayed and replayed.divergence else None
     limit = NEVER if replayed is None or replayed.compatible else parting or 0
@@ -105,6 +106,30 @@ async def plan(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish) 
     return await laid_out(
         reader, record, Layout(step, 0 if live else point, bundle.name.removeprefix("jw_"), wish, same_code)
     )
+
+
+def before_what_was_undone(
+    record: Record, wish: Wish, wanted: tuple[str | None, int], live: bool
+) -> tuple[tuple[str | None, int], bool]:
+    """The point to go on from, not later than the first step that a rollback has undone: it is to be done again.
+
+    Raises:
+        ResumeRefused: A later step was named.
+    """
+    undone = {effect.step for effect in record.snapshot.effects if effect.status in ("undone", "undoing")}
+    drafts = [draft for draft in record.drafts if draft.id in undone and draft.task_event]
+    if not drafts:
+        return wanted, live
+    first = min(drafts, key=lambda draft: draft.task_event)
+    if not live and wanted[1] <= first.task_event:
+        return wanted, live
+    if wish.from_step or wish.results:
+        raise ResumeRefused(
+            f"run {record.snapshot.run.id} can't go on from {wanted[0]}: what {first.id} did was undone by a rollback, "
+            f"so it has to run again. Nothing was changed; run.resume(from_step={first.id!r})",
+            step=first.id,
+        )
+    return (first.id, first.task_event), False
 
 
 async def agreement(record: Record, workshop: Workshop, bundle: Path) -> Replayed | None:
@@ -222,7 +247,8 @@ async def laid_out(reader: RunReader, record: Record, layout: Layout) -> ResumeP
     kept: list[PlannedStep] = []
     again: list[PlannedStep] = []
     for draft in record.drafts:
-        if draft.id in shown:
+        # What undid a step is none of the workflow's.
+        if draft.id in shown and not draft.undoes:
             stays, why = verdict(record, draft, layout)
             (kept if stays else again).append(planned(draft, shown[draft.id], why, stays))
     after = layout.point or NEVER
