@@ -36,7 +36,7 @@ def undo_for(target: Callable[..., Any], compensate: Any) -> Activity[Any, Any]:
         raise AuthoringError(
             f"{undo.name} undoes {target.__name__} and has compensate= or irreversible= itself: what undoes a step is "
             "not undone, take them away from it",
-            code="JW472",
+            code="JW482",
         )
     check_parameters(target, undo)
     return undo
@@ -57,13 +57,13 @@ def made(target: Callable[..., Any], compensate: Any) -> Activity[Any, Any]:
         raise AuthoringError(
             f"@activity(compensate=...) of {target.__name__} takes a function with a name (`def` or `async def`) or an "
             f"activity, not {what}: write def undo_{target.__name__}(output, key): ... in a cell and name it",
-            code="JW470",
+            code="JW480",
         )
     if function.__qualname__ != function.__name__:
         raise AuthoringError(
             f"@activity(compensate={function.__qualname__}) of {target.__name__} is defined inside something else, "
             "where a worker does not find it: define it at the top of a cell",
-            code="JW470",
+            code="JW480",
         )
     return Activity(function)
 
@@ -81,13 +81,13 @@ def check_parameters(target: Callable[..., Any], undo: Activity[Any, Any]) -> No
             raise AuthoringError(
                 f"{undo.shown} undoes {target.__name__} and takes {parameter}: name what it needs, of "
                 f"{', '.join(known)}",
-                code="JW471",
+                code="JW481",
             )
         if parameter.name not in known and parameter.default is parameter.empty:
             raise AuthoringError(
                 f"{undo.shown} undoes {target.__name__}, which has no {parameter.name!r} to give: "
                 f"{meant(parameter.name, known).replace('=', '')}; it may take {', '.join(known)}",
-                code="JW471",
+                code="JW481",
             )
 
 

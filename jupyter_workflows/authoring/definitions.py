@@ -482,12 +482,12 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
             raise AuthoringError(f"@{kind}({option}={value!r}): write {option}={example}", code="JW418")
     for option in ("irreversible", "partial"):
         if not isinstance(options.get(option, False), bool):
-            raise AuthoringError(f"@{kind}({option}={options[option]!r}) takes True or False", code="JW473")
+            raise AuthoringError(f"@{kind}({option}={options[option]!r}) takes True or False", code="JW483")
     if options.get("compensate") is not None and options.get("irreversible"):
         raise AuthoringError(
             f"@{kind}(compensate=..., irreversible=True) says that the step can be undone and that it can't: "
             "take one of them away",
-            code="JW474",
+            code="JW484",
         )
     for option in ("timeout", "heartbeat_timeout"):
         if options.get(option) is not None:

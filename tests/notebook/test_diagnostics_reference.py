@@ -31,6 +31,11 @@ def test_codes_of_the_package_are_those_of_the_reference():
     assert used == set(ROWS)
 
 
+def test_each_code_means_one_thing():
+    codes = re.findall(r"^\| (JW\d{3})", REFERENCE, re.MULTILINE)
+    assert sorted(set(codes)) == sorted(codes)
+
+
 def test_each_row_says_what_why_what_to_do_and_an_instance():
     assert [code for code, row in ROWS.items() if len(row) != 5 or not all(row)] == []
 

@@ -86,39 +86,39 @@ def test_undo_that_cannot_run_outside_is_refused(refused: Callable[[str], None],
 
 
 WRONG = {
-    "a lambda": ("@activity(compensate=lambda key: None)\ndef f(n): ...", "JW470", "not a lambda"),
-    "a class": ("class Undo: ...\n@activity(compensate=Undo)\ndef f(n): ...", "JW470", "not the class Undo"),
-    "a text": ("@activity(compensate='undo')\ndef f(n): ...", "JW470", "not 'undo'"),
-    "a generator": ("def undo(): yield 1\n@activity(compensate=undo)\ndef f(n): ...", "JW470", "takes a function"),
-    "a builtin": ("@activity(compensate=print)\ndef f(n): ...", "JW470", "takes a function"),
+    "a lambda": ("@activity(compensate=lambda key: None)\ndef f(n): ...", "JW480", "not a lambda"),
+    "a class": ("class Undo: ...\n@activity(compensate=Undo)\ndef f(n): ...", "JW480", "not the class Undo"),
+    "a text": ("@activity(compensate='undo')\ndef f(n): ...", "JW480", "not 'undo'"),
+    "a generator": ("def undo(): yield 1\n@activity(compensate=undo)\ndef f(n): ...", "JW480", "takes a function"),
+    "a builtin": ("@activity(compensate=print)\ndef f(n): ...", "JW480", "takes a function"),
     "a workflow": (
         "@workflow\nasync def undo(): ...\n@activity(compensate=undo)\ndef f(n): ...",
-        "JW470",
+        "JW480",
         "takes a function",
     ),
     "an inner function": (
         "def outer():\n    def undo(): ...\n    return undo\n@activity(compensate=outer())\ndef f(n): ...",
-        "JW470",
+        "JW480",
         "top of a cell",
     ),
     "an unknown parameter": (
         "def undo(amout): ...\n@activity(compensate=undo)\ndef f(amount): ...",
-        "JW471",
+        "JW481",
         "did you mean amount",
     ),
-    "stars": ("def undo(*all): ...\n@activity(compensate=undo)\ndef f(n): ...", "JW471", "takes \\*all"),
+    "stars": ("def undo(*all): ...\n@activity(compensate=undo)\ndef f(n): ...", "JW481", "takes \\*all"),
     "an undo of its own": (
         "def undo(): ...\n@activity(compensate=undo)\ndef g(n): ...\n@activity(compensate=g)\ndef f(n): ...",
-        "JW472",
+        "JW482",
         "is not undone",
     ),
     "irreversible too": (
         "def undo(): ...\n@activity(compensate=undo, irreversible=True)\ndef f(n): ...",
-        "JW474",
+        "JW484",
         "take one of them",
     ),
-    "half irreversible": ("@activity(irreversible='maybe')\ndef f(n): ...", "JW473", "True or False"),
-    "half partial": ("@workflow(partial=1)\nasync def f(n): ...", "JW473", "True or False"),
+    "half irreversible": ("@activity(irreversible='maybe')\ndef f(n): ...", "JW483", "True or False"),
+    "half partial": ("@workflow(partial=1)\nasync def f(n): ...", "JW483", "True or False"),
 }
 
 
