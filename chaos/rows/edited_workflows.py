@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..kernels import Kernel
@@ -38,6 +40,14 @@ divergence = verdict.replayed.divergence
 location = divergence.location if divergence else None
 print(json.dumps({{"compatible": verdict.compatible, "message": verdict.message,
                    "line": location.line if location else None}}))
+"""
+PLAN = """
+from jupyter_workflows import errors
+try:
+    get_run({run!r}).plan_resume({step!r})
+    print(json.dumps(""))
+except errors.ResumeRefused as refused:
+    print(json.dumps(str(refused)))
 """
 KILL_EVERY = 3
 FIRST_LINE = 4
@@ -126,12 +136,26 @@ def play_one(stage: Stage, kernel: Kernel, number: int, made: Edit, outcome: Out
         again = len(lines_of(logs[run])) - len(wanted)
         outcome.repeated += max(0, again)
         outcome.demand(lines_of(logs[run]) == wanted, f"{run} did {lines_of(logs[run])}, its code says {wanted}")
+    check_resume(stage, kernel, old, made, outcome)
     return "compatible" if said["compatible"] else "refused"
+
+
+def check_resume(stage: Stage, kernel: Kernel, run: str, made: Edit, outcome: Outcome) -> None:
+    """A resume from behind the gate onto the edited code is refused with the line, or possible; nothing changes yet."""
+    gate = made.before.index(GATE)
+    first = made.before[gate + 1]
+    step = f"{first}-{made.before[: gate + 2].count(first)}"
+    refused = json.loads(kernel.run(PLAN.format(run=run, step=step)))
+    if made.parts_at is None:
+        outcome.demand(not refused, f"{run} could be resumed from {step} on {made.after}, and was not: {refused}")
+    else:
+        line = f"line {FIRST_LINE + made.parts_at}"
+        outcome.demand(line in refused, f"{run} can't be resumed from {step} on {made.after}, {line}; said {refused!r}")
+    outcome.demand(len(stage.executions(run)) == 1, f"a plan to resume {run} has begun an execution")
 
 
 def replayed(stage: Stage, kernel: Kernel, run: str, steps: int) -> dict[str, Any]:
     """What a replay of the open run against the edited cell says, once its history has its last step."""
-    import json
 
     def ready() -> bool:
         return kernel.value(f"sum(step.status == 'completed' for step in get_run({run!r}).steps())") == steps
@@ -150,8 +174,6 @@ def check_verdict(made: Edit, said: dict[str, Any], what: str, outcome: Outcome)
 
 def lines_of(log: str) -> list[str]:
     """The effects of a run, in order."""
-    from pathlib import Path
-
     path = Path(log)
     return path.read_text().splitlines() if path.exists() else []
 
