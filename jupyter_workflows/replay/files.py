@@ -8,6 +8,7 @@ import dataclasses
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from temporalio.converter import DataConverter
 from ..errors import ReplayFailed
 from ..runs.values import stored_bytes
 
+# The name of an encoding as text; in base64 it would look otherwise.
+DECODED = re.compile(r"(json|binary)/[\w.-]+$")
 SUFFIXES = (".json", ".json.gz")
 MAX_BYTES = 256 * 1024 * 1024
 MAX_VALUE_BYTES = 64 * 1024 * 1024
@@ -94,12 +97,18 @@ def first_line(error: Exception) -> str:
 
 
 def encoded(value: Any) -> Any:
-    """Events with values as Temporal sends them: the Web UI can write them decoded, as plain JSON."""
+    """Events with values as Temporal sends them: the Web UI can write them decoded, as text and plain JSON.
+
+    Its download keeps a payload's form (https://github.com/temporalio/ui, `export-history`), earlier ones did not.
+    """
     if isinstance(value, list):
         return [encoded(item) for item in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, Any]", value)
+    metadata = fields.get("metadata")
+    if isinstance(metadata, dict) and DECODED.match(str(cast("dict[str, Any]", metadata).get("encoding", ""))):
+        return encoded_payload(cast("dict[str, Any]", metadata), fields.get("data"))
     payloads = fields.get("payloads")
     if isinstance(payloads, list) and set(fields) == {"payloads"}:
         return {"payloads": [payload_of(item) for item in cast("list[Any]", payloads)]}
@@ -109,9 +118,16 @@ def encoded(value: Any) -> Any:
 def payload_of(value: Any) -> Any:
     """A value as a payload; one that is a payload stays as it is."""
     if isinstance(value, dict) and ("metadata" in value or "data" in value):
-        return cast("Any", value)
-    text = json.dumps(value, separators=(",", ":")).encode()
-    return {"metadata": {"encoding": based(b"json/plain")}, "data": based(text)}
+        return encoded(value)
+    return encoded_payload({"encoding": "json/plain"}, value)
+
+
+def encoded_payload(metadata: dict[str, Any], data: Any) -> dict[str, Any]:
+    """A payload whose metadata was text and whose data was a value."""
+    payload: dict[str, Any] = {"metadata": {key: based(str(text).encode()) for key, text in metadata.items()}}
+    if metadata["encoding"] != "binary/null":
+        payload["data"] = based(json.dumps(data, separators=(",", ":")).encode())
+    return payload
 
 
 def based(data: bytes) -> str:

@@ -44,7 +44,7 @@ AREAS = {
     "ai": ["tests/ai"],
     "durable": ["tests/durable"],
     "scenes": ["tests/replay/test_scenes.py"],
-    "notebooks": ["tests/test_contract_notebook.py", "tests/test_notebooks.py"],
+    "notebooks": ["tests/test_contract_notebook.py"],
 }
 ALIKE = 2
 MAX_EVENTS = 1_500

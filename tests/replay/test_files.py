@@ -20,6 +20,10 @@ EVENTS: list[Any] = json.loads(HISTORY.read_text())["events"]
 HISTORY_EVENTS = len(EVENTS)
 
 
+# What holds single payloads, not lists of them.
+SINGLE = ("memo", "upsertedMemo", "header", "searchAttributes", "userMetadata")
+
+
 def old_names(events: list[Any]) -> list[Any]:
     """Events as the older Web UI and `tctl` write them: enums in camel case."""
     return [
@@ -28,17 +32,20 @@ def old_names(events: list[Any]) -> list[Any]:
     ]
 
 
-def decoded(value: Any) -> Any:
-    """Events as the Web UI writes them with decoded values."""
+def decoded(value: Any, *, whole: bool) -> Any:
+    """Events as the Web UI writes them with decoded values: as payloads, or as the bare values."""
     import base64
 
     if isinstance(value, list):
-        return [decoded(item) for item in value]
+        return [decoded(item, whole=whole) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"payloads"}:
-        return {"payloads": [json.loads(base64.b64decode(item.get("data", "bnVsbA=="))) for item in value["payloads"]]}
-    return {key: decoded(item) for key, item in value.items()}
+    if "metadata" in value and "encoding" in value["metadata"]:
+        metadata = {key: base64.b64decode(text).decode() for key, text in value["metadata"].items()}
+        data = json.loads(base64.b64decode(value["data"])) if "data" in value else None
+        return {"metadata": metadata, "data": data} if whole else data
+    kept = () if whole else SINGLE
+    return {key: item if key in kept else decoded(item, whole=whole) for key, item in value.items()}
 
 
 @pytest.mark.parametrize(
@@ -49,9 +56,10 @@ def decoded(value: Any) -> Any:
         {"history": {"events": EVENTS}},
         EVENTS,
         {"events": old_names(EVENTS)},
-        {"events": decoded(EVENTS)},
+        {"events": decoded(EVENTS, whole=True)},
+        {"events": decoded(EVENTS, whole=False)},
     ],
-    ids=["sdk", "ours", "response", "list", "old names", "decoded"],
+    ids=["sdk", "ours", "response", "list", "old names", "decoded", "bare values"],
 )
 @pytest.mark.parametrize("suffix", [".json", ".json.gz"])
 def test_history_is_read(tmp_path: Path, content: Any, suffix: str):
