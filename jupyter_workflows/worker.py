@@ -144,18 +144,6 @@ def deployment_of(queue: str) -> str:
     return f"jw-{queue.split('-')[2]}" if queue.count("-") >= 2 else "jw-anybody"
 
 
-def served_workflows(bundle: LoadedBundle) -> list[type]:
-    """The workflow classes that a worker of a bundle runs: its own, and ours.
-
-    The run of a notebook's durable cells is on a bundle without code of its own: no name of a user's can be taken.
-    """
-    from .authoring.durable_cells import DurableCells
-    from .authoring.mapping import ParallelMap
-    from .authoring.undo_run import UndoRun
-
-    return [*bundle.workflow_classes, ParallelMap, UndoRun, *([] if bundle.workflow_classes else [DurableCells])]
-
-
 def served_activities(bundle: LoadedBundle) -> list[Callable[..., Any]]:
     """The activities that a worker of a bundle runs, as Temporal takes them: its own, and ours."""
     from .ai.activities import ACTIVITIES
@@ -195,6 +183,8 @@ def bundle_worker(
     """
     from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
     from temporalio.worker import Worker, WorkerDeploymentConfig
+
+    from .authoring.served import served_workflows
 
     queue = queue or task_queue(bundle.manifest.digest, ANYBODY)
     version = bundle.manifest.digest[:16]

@@ -20,13 +20,13 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import Replayer
 
 from ..authoring.bundles import LoadedBundle, serve
+from ..authoring.served import served_workflows
 from ..errors import ReplayFailed
 from ..payloads import data_converter
 from ..runs.history import Reduction
 from ..runs.untrusted import one_line
 from ..runs.values import plain, stored_bytes
 from ..schema.replays import Divergence, Remark, Replayed
-from ..worker import served_workflows
 from .comparing import EVENT, counts, divergence, first_difference, remarks
 from .doings import asked
 from .files import fetch_values, is_encrypted, payloads_in
