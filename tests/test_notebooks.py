@@ -140,3 +140,17 @@ def test_licence_review_leaves_a_picture_of_the_run_in_its_html(demo: tuple[Path
     html = (demo[0] / "01_review_licences.html").read_text(encoding="utf-8")
     assert "<svg" in html
     assert "review_texts" in html
+
+
+def test_ship_it_leaves_a_package_with_the_tests_and_runs_of_the_notebook(tmp_path: Path):
+    command = [sys.executable, "notebooks/run_tour.py", "notebooks/04_ship_it.ipynb", "--output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = {cell.id: cell for cell in nbformat.read(tmp_path / "04_ship_it.ipynb", as_version=4).cells}
+    assert printed(cells["by-hand"]) == "kept: ['README.md'] conflicts: []\n"
+    (agrees,) = cells["agrees"].outputs
+    assert agrees.data["text/plain"].startswith("2 of 2 compatible") or "✓" in agrees.data["text/plain"]
+    package = tmp_path / "invoice-desk"
+    assert len(list((package / "tests" / "histories").iterdir())) == 2
+    assert "difference(sample) == 0" in (package / "tests" / "test_notebook.py").read_text()
+    assert "2 runs of this notebook are its tests" in printed(cells["closing"])

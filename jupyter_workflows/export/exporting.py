@@ -104,13 +104,15 @@ def export(
     cells = cell_tests(session.cells, bundle.manifest, f"{package_name(name)}.bundle", tags_of(session.notebook))
     notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
     project = Project(name, bundle, recorded.files, {"test_notebook.py": cells.text} if cells.text else {})
-    root = Path(path).expanduser().absolute()
+    root = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - `..` is taken out, links are not followed
     facts = {"build": project.build, "digest": bundle.digest}
     changes = write_package(root, name, project.files(), facts)
     made: Proof | None = None
     if recorded.files if prove is None else prove:
         made = proof.prove(project, root, recorded, safe=safe, progress=session.progress)
         proof.write_proof(made, root)
+    else:
+        proof.drop_stale(root, bundle.digest)
     return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes, made)
 
 

@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..errors import ExportFailed
 from ..notebook.bundle import MANIFEST, NAME_DIGITS, BundleFiles, content_files
-from ..schema import BundledWorkflow
+from ..schema import BundledWorkflow, Segment
 from . import rendering
+from .captures import needed_distributions
 from .names import package_name
 from .requirements import constraint_lines, constraints, dependencies
 from .wheel import build_wheel, wheel_name
@@ -71,11 +73,25 @@ class Project:
             raise ExportFailed(f"the bundle names no Python 3 but {self.bundle.manifest.python!r}: bundle it anew")
         return found.group()
 
+    @cached_property
+    def distributions(self) -> dict[str, str]:
+        """Name and version of what the code imports and its captured values come from.
+
+        Raises:
+            ExportFailed: A captured value comes from nothing that can be installed.
+        """
+        files = content_files(self.bundle.path)
+        pickles = {
+            name: files[f"captured/{digest}.pickle"].read_bytes()
+            for name, digest in self.bundle.manifest.captured.items()
+        }
+        return {**needed_distributions(pickles), **self.bundle.manifest.distributions}
+
     def files(self) -> dict[str, bytes]:
         """Path to content of all files."""
         texts = {
             "pyproject.toml": self.pyproject(),
-            "constraints.txt": constraint_lines(constraints(self.bundle.manifest.distributions)),
+            "constraints.txt": constraint_lines(constraints(self.distributions)),
             "README.md": rendering.render("README.md", self.readme_values()),
             ".gitignore": rendering.render("gitignore", {}),
             ".dockerignore": rendering.render("dockerignore", {}),
@@ -113,7 +129,7 @@ class Project:
 
     def pyproject(self) -> str:
         """`pyproject.toml`."""
-        needed = dependencies(self.bundle.manifest.distributions, self.extras())
+        needed = dependencies(self.distributions, self.extras())
         lines = "\n".join(f"  {rendering.toml(requirement)}," for requirement in needed)
         values = {**self.names, "description": rendering.toml(one_line(self.description)), "dependencies": lines}
         return rendering.render("pyproject.toml", values)
@@ -132,9 +148,9 @@ class Project:
         """The extras of the base package that the code needs."""
         source = self.sources()
         found = {"ai"} if MODELS.search(source) else set[str]()
-        if "mcp" in {name.lower() for name in self.bundle.manifest.distributions} or re.search(r"\bMCP\w*\b", source):
+        if "mcp" in {name.lower() for name in self.distributions} or re.search(r"\bMCP\w*\b", source):
             found.add("mcp")
-        if "pandas" in self.bundle.manifest.distributions:
+        if "pandas" in self.distributions:
             found.add("dataframes")
         return sorted(found)
 
@@ -150,17 +166,20 @@ class Project:
 
     def readme_values(self) -> dict[str, str]:
         """What stands in the README."""
-        secrets = "".join(f"| `{name}` | read by the code; a secret, by name only |\n" for name in self.secrets())
+        secrets = "".join(f"\n| `{name}` | read by the code; a secret, by name only |" for name in self.secrets())
         count = len(self.histories)
-        runs = f"{count} recorded run{'s' * (count != 1)}: they hold what the runs were given and gave, as data does."
+        runs = f"Recorded runs: {count}. They hold what the runs were given and gave, so treat them as data."
         return {
             **self.names,
             "description_words": rendering.markdown(self.description),
             "workflows": "\n".join(map(workflow_row, self.bundle.manifest.workflows)),
-            "secrets": secrets.rstrip("\n"),
+            "secrets": secrets,
+            "origins": origins(self.bundle.manifest.segments),
             "example": example(self.bundle.manifest.workflows[0]) if self.bundle.manifest.workflows else "NAME",
             "histories": runs if count else "No run was recorded yet: add some.",
-            "proof": "`PROOF.md` says what was shown at the export, and what was not." if count else "",
+            "proof": "`PROOF.md`, where it was made, says what was shown at the export, and what was not."
+            if count
+            else "",
         }
 
 
@@ -182,6 +201,16 @@ def workflow_row(workflow: BundledWorkflow) -> str:
     """A workflow in the table of the README."""
     cells = (workflow.name, workflow.signature, workflow.description or "")
     return "| " + " | ".join(rendering.markdown(cell) for cell in cells) + " |"
+
+
+def origins(segments: Sequence[Segment]) -> str:
+    """Which lines came from which cell, as a table."""
+    rows = [
+        f"| `bundle/{segment.module}.py`, {segment.start_line}-{segment.end_line} | {rendering.markdown(segment.name)} "
+        f"| {'' if segment.cell_number is None else segment.cell_number} | {rendering.markdown(segment.cell_id)} |"
+        for segment in segments
+    ]
+    return "\n".join(["| Lines | What | Cell | Cell id |", "|---|---|---|---|", *rows])
 
 
 def example(workflow: BundledWorkflow) -> str:

@@ -193,6 +193,22 @@ def write_proof(proof: Proof, root: Path) -> None:
         replace(inside(root, name), content.encode("utf-8", "replace"))
 
 
+def drop_stale(root: Path, digest: str) -> None:
+    """Removes the proof of other code, which a package has from an earlier export.
+
+    Raises:
+        ExportFailed: A link stands in its place.
+    """
+    paths = [inside(root, name) for name in FILES]
+    try:
+        told = json.loads(paths[0].read_text(encoding="utf-8")).get("digest")
+    except (OSError, ValueError, AttributeError):
+        return
+    if told != digest:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
 def words(proof: Proof) -> str:
     """The proof for people."""
     installed = proof.installed

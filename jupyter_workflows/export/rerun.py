@@ -54,7 +54,7 @@ def why_not(recorded: Snapshot, safe: Sequence[str]) -> str:
         return f"the run is {recorded.run.status.replace('_', ' ')}"
     unsafe = {step.name for step in recorded.steps if step.kind == "activity"} - set(safe)
     if unsafe and ALL not in safe:
-        return f"{', '.join(sorted(unsafe))} are not declared safe to run again (--safe)"
+        return f"not declared safe to run again (--safe): {', '.join(sorted(unsafe))}"
     for step in recorded.steps:
         if step.kind == "timer" and (step.seconds or 0) > LONGEST_WAIT_SECONDS:
             return f"{step.id} waited {step.seconds:g} s"

@@ -37,7 +37,7 @@ def test_the_proof_says_what_was_shown(installed: Installed, tour: Notebook):
     assert proof.problems == []
     licences, spelling = (proof.runs[name] for name in sorted(proof.runs))
     assert (licences.replay["agrees"], licences.replay["same_result"], licences.rerun.ran) == (True, True, False)
-    assert "not declared safe" in licences.rerun.reason
+    assert licences.rerun.reason.startswith("not declared safe to run again (--safe): ")
     assert (spelling.rerun, spelling.replay["same_result"]) == (Rerun(ran=True), True)
     write_proof(proof, package.path)
     assert json.loads((package.path / "proof.json").read_text())["holds"]

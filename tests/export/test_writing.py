@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_workflows.errors import ExportFailed
 from jupyter_workflows.export.project import Project
+from jupyter_workflows.export.proof import drop_stale
 
 from .small import project, write
 
@@ -137,3 +138,11 @@ def test_a_linked_directory_is_refused(tmp_path: Path, made: Project):
 
 def test_the_same_cells_give_the_same_bytes(made: Project):
     assert made.files() == made.files()
+
+
+def test_the_proof_of_other_code_goes(root: Path, made: Project):
+    for digest, stays in ((made.bundle.digest, True), ("0" * 64, False)):
+        (root / "proof.json").write_text(f'{{"digest": "{digest}"}}')
+        (root / "PROOF.md").write_text("It holds.")
+        drop_stale(root, made.bundle.digest)
+        assert ((root / "proof.json").exists(), (root / "PROOF.md").exists()) == (stays, stays)
