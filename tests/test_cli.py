@@ -246,6 +246,21 @@ def test_worker_serves_a_bundle_until_it_is_interrupted(run: Any, home: Home):
     assert worker.returncode == 130
 
 
+def test_worker_ends_in_order_when_it_is_told_to(run: Any, home: Home):
+    path = json.loads(run("bundle", "adding", "--json")[1])["path"]
+    status = local_runtime.status(home)
+    server = {"TEMPORAL_ADDRESS": str(status.address), "TEMPORAL_NAMESPACE": str(status.namespace)}
+    command = [*COMMAND, "worker", path, "--json"]
+    worker = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | server
+    )
+    assert worker.stderr is not None
+    assert worker.stderr.readline().startswith("serving adding")
+    worker.terminate()
+    told, _ = worker.communicate(timeout=60)
+    assert (worker.returncode, json.loads(told)) == (0, {"path": path})
+
+
 def test_reader_that_goes_away_is_no_error(home: Home):
     command = subprocess.Popen([*COMMAND, "runs", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert command.stdout is not None
