@@ -15,6 +15,7 @@ import temporalio.workflow
 from ..schema import Decision, KeptDecision, RollBackRequest, SignedAct
 from . import bundles
 from .acts import apply_decision, check_decision
+from .approval import publish
 from .discussion import apply_act, check_act
 from .keeping import apply_kept, check_kept
 from .rollback import ASK, rolled_back_on_failure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 DECIDE = "jupyter_workflows.decide"
 KEEP = "jupyter_workflows.keep"
+GO_ON = "jupyter_workflows.go_on"
 ACT = "jupyter_workflows.act"
 
 
@@ -58,6 +60,12 @@ class WorkflowExecution:
     def asked_to_roll_back(self, request: RollBackRequest) -> None:
         """Takes down who wants the run undone; the cancellation that follows ends it."""
         self.state.effects.asked = self.state.effects.asked or request
+
+    @temporalio.workflow.signal(name=GO_ON)
+    def goes_on(self) -> None:
+        """Shows again what is asked: newer code may ask something else than was shown."""
+        for approval in self.state.approvals.values():
+            publish(self.state, approval.record)
 
     @temporalio.workflow.update(name=KEEP)
     def keep(self, kept: KeptDecision) -> None:

@@ -392,8 +392,7 @@ def _approval_changed(reduction: Reduction, event: HistoryEvent, id: str, payloa
         draft.task_event = event.workflow_properties_modified_event_attributes.workflow_task_completed_event_id
         reduction.add(event, draft)
         reduction.approvals[id] = draft
-    elif draft.finished_at is None:
-        draft.finished_at, draft.finished_event = at, event.event_id
+    draft.finished_event = event.event_id
     draft.approval, draft.changed_at, draft.built = payload, at, None
 
 

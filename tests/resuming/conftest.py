@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jupyter_workflows import schema
 from jupyter_workflows import session as sessions
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.notebook import Cell
 from jupyter_workflows.notebook.source import parse_cell
+from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.handle import Run
 from jupyter_workflows.session import Session
 
@@ -54,17 +57,39 @@ class Notebook:
         chosen = self.namespace[workflow]
         return self.session.start(chosen.options(**options) if options else chosen, args, {})
 
+    def handle(self, id: str) -> Run[Any]:
+        """A handle of another person."""
+        return Run(RunAccess.of(self.session.client(), self.session.home), id)
+
+    def executions(self, id: str) -> list[schema.Run]:
+        """All executions of a run, the newest first."""
+        return [found for found in sessions.runs(limit=50).records if found.id == id]
+
     def effects(self) -> list[str]:
         """What was done outside, in order."""
         return self.log.read_text().split() if self.log.exists() else []
 
 
-@pytest.fixture
-def notebook(home: Home, runtime: Runtime, tmp_path: Path) -> Iterator[Notebook]:
+@contextlib.contextmanager
+def at_work(home: Home, folder: Path) -> Iterator[Notebook]:
     """A new notebook, its prelude executed."""
-    found = Notebook(home, tmp_path)
+    found = Notebook(home, folder)
     sessions.use(found.session)
     found.cell("prelude", PRELUDE)
     found.cell("effect", EFFECT)
     yield found
     sessions.use(None)
+
+
+@pytest.fixture
+def notebook(home: Home, runtime: Runtime, tmp_path: Path) -> Iterator[Notebook]:
+    """A notebook on the runtime of the test session."""
+    with at_work(home, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def own_notebook(own_home: Home, tmp_path: Path) -> Iterator[Notebook]:
+    """A notebook on a runtime that the test may break."""
+    with at_work(own_home, tmp_path) as found:
+        yield found

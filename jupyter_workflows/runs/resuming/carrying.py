@@ -7,7 +7,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -26,7 +26,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from ...authoring.execution import KEEP
+from ...authoring.execution import GO_ON, KEEP
 from ...errors import ResumeRefused, WorkerUnavailable
 from ...plugin.handover import REPLACE
 from ...schema import KeptDecision
@@ -44,6 +44,7 @@ except ImportError:  # pragma: no cover - Windows: the turn holds within a proce
 
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.02
+SETTLE_SECONDS = 0.3
 PINNED_BEHAVIOUR = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
 PINNED = FieldMask(paths=["versioning_override"])
 _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
@@ -85,6 +86,7 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     options = WorkflowExecutionOptions(versioning_override=override)
     if wanted.mode == "live":
         await pin(access, wanted, options)
+        await go_on(access, wanted.id, wanted.run_id)
         return wanted.run_id
     mark = ResumeMark(
         from_step=wanted.from_step, by=workshop.person, replaced=wanted.replaced, input_of=wanted.input_of
@@ -92,6 +94,7 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     run_id = await reset(access, wanted, options, mark)
     if wanted.replaced or wanted.input_of:
         await send_replacements(access, wanted, run_id, wish, workshop.person)
+    await go_on(access, wanted.id, run_id)
     for each in kept:
         await send_kept(access, wanted.id, run_id, each)
     return run_id
@@ -163,11 +166,14 @@ async def pin(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutionO
         namespace=namespace, workflow_execution=execution, workflow_execution_options=options, update_mask=PINNED
     )
     await insisting(access, wanted.id, lambda: service.update_workflow_execution_options(request))
-    described = await RunReader(access, wanted.id, wanted.run_id, pinned=True).describe_execution(wanted.run_id)
-    for pending in described.pending_activities:
-        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED and pending.HasField("last_failure"):
+    # Temporal gives steps to the new version by itself, some at once: an attempt that has begun must not be disturbed.
+    await asyncio.sleep(SETTLE_SECONDS)
+    reader = RunReader(access, wanted.id, wanted.run_id, pinned=True)
+    for pending in (await reader.describe_execution(wanted.run_id)).pending_activities:
+        due = pending.next_attempt_schedule_time.ToDatetime(UTC) if pending.HasField("last_failure") else None
+        waits = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+        if waits and due is not None and due > datetime.now(UTC) + timedelta(seconds=2 * SETTLE_SECONDS):
             with contextlib.suppress(RPCError):
-                # It may have begun, or ended, in the meantime.
                 await service.reset_activity(
                     ResetActivityRequest(namespace=namespace, execution=execution, id=pending.activity_id)
                 )
@@ -185,6 +191,12 @@ async def send_replacements(access: RunAccess, wanted: ResumePlan, run_id: str, 
     handle = access.client.get_workflow_handle(wanted.id, run_id=run_id)
     with in_our_words(access, wanted.id):
         await handle.signal(REPLACE, replacements.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
+
+
+async def go_on(access: RunAccess, workflow_id: str, run_id: str) -> None:
+    """Lets the execution show its open approvals as the newer code asks them; one that has ended needs it no more."""
+    with contextlib.suppress(RPCError):
+        await access.client.get_workflow_handle(workflow_id, run_id=run_id).signal(GO_ON)  # pyright: ignore[reportUnknownMemberType]
 
 
 async def send_kept(access: RunAccess, workflow_id: str, run_id: str, kept: KeptDecision) -> None:

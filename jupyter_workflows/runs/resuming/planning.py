@@ -176,7 +176,8 @@ def wanted_point(record: Record, wish: Wish) -> tuple[tuple[str | None, int], bo
         return (wish.from_step or draft.id, draft.task_event), False
     status = record.snapshot.run.status
     if status == "running":
-        open_steps = [draft for draft in record.drafts if draft.finished_at is None]
+        unfinished = {step.id for step in record.snapshot.steps if step.finished_at is None}
+        open_steps = [draft for draft in record.drafts if draft.id in unfinished]
         first = min(open_steps, key=lambda draft: draft.task_event, default=None)
         if wish.input_override is not None and first is not None:
             return (first.id, first.task_event), False
@@ -249,7 +250,7 @@ async def laid_out(reader: RunReader, record: Record, layout: Layout) -> ResumeP
     for draft in record.drafts:
         # What undid a step is none of the workflow's.
         if draft.id in shown and not draft.undoes:
-            stays, why = verdict(record, draft, layout)
+            stays, why = verdict(record, draft, shown[draft.id], layout)
             (kept if stays else again).append(planned(draft, shown[draft.id], why, stays))
     after = layout.point or NEVER
     signals = [
@@ -279,7 +280,7 @@ async def laid_out(reader: RunReader, record: Record, layout: Layout) -> ResumeP
     )
 
 
-def verdict(record: Record, draft: Draft, layout: Layout) -> tuple[bool, str]:
+def verdict(record: Record, draft: Draft, step: Step, layout: Layout) -> tuple[bool, str]:
     """Whether a step is kept, and why."""
     if draft.id in layout.wish.results:
         return True, "its result is replaced"
@@ -288,7 +289,7 @@ def verdict(record: Record, draft: Draft, layout: Layout) -> tuple[bool, str]:
             draft.finished_at is not None,
             "" if draft.finished_at else "goes on with the new code at its next attempt",
         )
-    if draft.finished_event and draft.finished_event < layout.point:
+    if step.finished_at and draft.finished_event < layout.point:
         return True, ""
     if draft.scheduled_event < layout.point and draft.kind != "activity":
         return False, "goes on waiting"
