@@ -44,7 +44,6 @@ from .runs.access import RunAccess
 from .runs.client import StartRequest
 from .runs.handle import Run
 from .runs.listing import Filter, since_of
-from .runs.resuming.workshop import set_workshop
 from .runs.rewinding import set_rewinder
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
@@ -329,7 +328,6 @@ def use(session: Session | None) -> None:
     global _session
     _session = session
     set_launcher(session)
-    set_workshop(session.workshop() if session else None)
     set_rewinder(session)
 
 

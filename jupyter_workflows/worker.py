@@ -161,6 +161,18 @@ def served_activities(bundle: LoadedBundle) -> list[Callable[..., Any]]:
     ]
 
 
+def pinned_version(deployment: str, version: str) -> WorkerDeploymentConfig:
+    """A version of a deployment that serves the runs pinned to it and no other."""
+    from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+    from temporalio.worker import WorkerDeploymentConfig
+
+    return WorkerDeploymentConfig(
+        WorkerDeploymentVersion(deployment, version),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
 def bundle_worker(
     client: Client,
     bundle: LoadedBundle,
@@ -181,8 +193,7 @@ def bundle_worker(
         resumes_as: The deployment under which it serves resumed runs only: those of another bundle's queue that are
             pinned to this one. What finished before they were resumed is handed over to them.
     """
-    from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-    from temporalio.worker import Worker, WorkerDeploymentConfig
+    from temporalio.worker import Worker
 
     from .authoring.served import served_workflows
 
@@ -193,11 +204,7 @@ def bundle_worker(
         from .plugin.handover import Handover
 
         handover = [Handover(client, bundle.path)]
-        deployment = WorkerDeploymentConfig(
-            WorkerDeploymentVersion(resumes_as, version),
-            use_worker_versioning=True,
-            default_versioning_behavior=VersioningBehavior.PINNED,
-        )
+        deployment = pinned_version(resumes_as, version)
     else:
         serve(queue, bundle)
     return Worker(

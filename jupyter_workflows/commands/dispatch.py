@@ -29,6 +29,7 @@ FUNCTIONS = {
     "answer": ("run_commands", "discuss"),
     "cancel": ("run_commands", "cancel"),
     "terminate": ("run_commands", "terminate"),
+    "resume": ("resume_commands", "resume"),
     "rollback": ("rollback_commands", "roll_back"),
     "signal": ("run_commands", "signal"),
     "query": ("run_commands", "query"),

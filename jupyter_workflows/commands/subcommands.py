@@ -257,6 +257,18 @@ SUBCOMMANDS = (
         ["terminate review-1f2e3d4c --reason 'started by mistake'"],
     ),
     Subcommand(
+        "resume",
+        "go on with corrected code",
+        "Goes on with the code as it is now: of the notebook's cells, else of the newest bundle. Says what is kept, "
+        "what runs again and what happens twice; with --plan it does no more than that.",
+        [
+            RUN,
+            option("--from", dest="from_step", metavar="STEP", help="the step to run again; by default what failed"),
+            option("--plan", action="store_true", help="only say what would happen"),
+        ],
+        ["resume review-1f2e3d4c --plan", "resume review-1f2e3d4c --from summarise-2"],
+    ),
+    Subcommand(
         "rollback",
         "undo what a run did",
         "Lists what the steps of a run did: what is undone, what can be, what can't. With --yes it is undone, the last "

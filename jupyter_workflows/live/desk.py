@@ -11,6 +11,8 @@ from ..runs import decisions, discussion
 from ..runs.access import RunAccess
 from ..runs.handle import Run
 from ..runs.reading import RunReader
+from ..runs.resuming.carrying import resumed
+from ..runs.resuming.display import plan_text
 from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
 from ..security.identity import local_user
@@ -24,6 +26,7 @@ from .messages import (
     AskDetails,
     Asked,
     AskOpen,
+    AskResume,
     AskRollBack,
     AskStart,
     Delegation,
@@ -135,6 +138,8 @@ class Desk:
                 return Answer(request=asked.request)
             case AskRollBack():
                 return await self.rolled_back(asked)
+            case AskResume():
+                return await self.resumed(asked)
             case AskStart():
                 return await self.started(asked)
             case AskOpen():
@@ -152,6 +157,20 @@ class Desk:
         name = self.add_run(asked.workflow_id, run_id)
         await self.run_topic(name).followed(-1)
         return name
+
+    async def resumed(self, asked: AskResume) -> Answer:
+        """Has a run go on with corrected code, or tells what that would do.
+
+        Raises:
+            ResumeRefused: It can't be done from there; says from where it can.
+        """
+        topic = self.run_topic(asked.topic)
+        reader = RunReader(self.access, topic.workflow_id, topic.run_id)
+        plan, run_id = await resumed(reader, asked.from_step, only_plan=asked.plan, seen=topic.run_id)
+        if not run_id:
+            return Answer(request=asked.request, plan=plan_text(plan))
+        self.look_again()
+        return Answer(request=asked.request, topic=self.add_run(topic.workflow_id, run_id))
 
     async def rolled_back(self, asked: AskRollBack) -> Answer:
         """Has a run rolled back; where another run undoes it, the answer names that.

@@ -220,6 +220,7 @@ class Answer(Wire):
     details: StepDetails | None = None
     approval: ShownApproval | None = None
     topic: str | None = Field(default=None, description="The run that was started or opened")
+    plan: str | None = Field(default=None, description="What resuming would do, as text")
 
 
 class Follow(Wire):
@@ -311,6 +312,16 @@ class AskRollBack(Wire):
     reason: str = Field(default="", max_length=2_000)
 
 
+class AskResume(Wire):
+    """Has a run go on with corrected code, or asks what that would do; the answer names the new execution's topic."""
+
+    type: Literal["resume"] = "resume"
+    request: int
+    topic: str
+    from_step: str | None = Field(default=None, max_length=500)
+    plan: bool = Field(default=False, description="Only say what would happen")
+
+
 class AskStart(Wire):
     """Starts a workflow."""
 
@@ -343,7 +354,7 @@ Told = (
     | Trouble
     | Answer
 )
-Request = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskStart | AskOpen
+Request = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskStart | AskOpen
 Asked = Follow | Request
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
 MAX_MESSAGE_CHARACTERS = 4_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from ..errors import ResumeRefused
@@ -24,7 +24,7 @@ class HostWorkshop:
         own: Gives the worker host of this process.
         corrected: Gives the bundle of a run's workflow as its code is now.
         person: Who resumes.
-        keep: Leave a host that is up its environment: it has that from its notebook.
+        keep: Leave a host that is up its environment, and let go of it after each order: the runtime is a new one.
     """
 
     def __init__(
@@ -49,6 +49,16 @@ class HostWorkshop:
         """Directory of the bundles."""
         return self.home.bundles
 
+    @contextlib.contextmanager
+    def lent(self) -> Generator[Runtime]:
+        """The runtime for one order; a server lets go of it, or its hosts would stay as long as the server runs."""
+        runtime = self.runtime()
+        try:
+            yield runtime
+        finally:
+            if self.keep_environment:
+                runtime.close()
+
     def corrected(self, run: Run) -> Path:
         """The bundle of a run's workflow as its code is now."""
         return self.find(run)
@@ -72,18 +82,21 @@ class HostWorkshop:
 
     def serve(self, bundle: Path, queue: str) -> str:
         """Has a bundle served for resumed runs of a queue, and gives the name of the deployment that does."""
-        self.runtime().load_bundle(self.host(queue), bundle, queue=queue, keep=self.keep_environment)
+        with self.lent() as runtime:
+            runtime.load_bundle(self.host(queue), bundle, queue=queue, keep=self.keep_environment)
         return deployment_of(queue)
 
     def replay(self, bundle: Path, queue: str, workflow_id: str, run_id: str) -> Replayed:
         """How far a bundle agrees with a run's history."""
         question = {"op": "replay", "bundle": str(bundle), "workflow_id": workflow_id, "run_id": run_id}
-        return Replayed.model_validate(self.runtime().ask_host(self.host(queue), question)["replayed"])
+        with self.lent() as runtime:
+            return Replayed.model_validate(runtime.ask_host(self.host(queue), question)["replayed"])
 
     def keep(self, queue: str, workflow_id: str, decisions: list[str]) -> None:
         """Lets decisions of the execution before count where the same is asked again."""
         question = {"op": "keep", "workflow_id": workflow_id, "decisions": decisions}
-        self.runtime().ask_host(self.host(queue), question)
+        with self.lent() as runtime:
+            runtime.ask_host(self.host(queue), question)
 
 
 def newest_of(bundles: Path, run: Run) -> Path:

@@ -71,6 +71,10 @@ class KernelLauncher:
         """Writes the workflow's bundle and returns it."""
         return self.session().bundle(workflow)
 
+    def workshop(self) -> Any:
+        """Where runs are resumed from this kernel."""
+        return self.session().workshop()
+
 
 class Extension:
     """Everything the package puts into one IPython shell."""

@@ -8,7 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..live.messages import Answer, AskAct, AskCancel, AskDecision, AskRollBack, AskStart, Delegation, Request
+from ..live.messages import (
+    Answer,
+    AskAct,
+    AskCancel,
+    AskDecision,
+    AskResume,
+    AskRollBack,
+    AskStart,
+    Delegation,
+    Request,
+)
 from ..schema import Approval, Run
 
 SCHEMAS = Path(__file__).with_name("events")
@@ -82,6 +92,10 @@ class Audit:
         """A run was cancelled, terminated or rolled back."""
         self.emit("run_stopped", {"run_id": run_id, "by": by, "how": how})
 
+    def resumed(self, run_id: str, execution: str, user: str) -> None:
+        """A run goes on in a new execution."""
+        self.emit("run_started", {"run_id": run_id, "execution_id": execution, "workflow": "", "starter": user})
+
     def request(self, asked: Request, answer: Answer, user: str) -> None:
         """A page's request was carried out."""
         from ..live.feed import ids_of_topic
@@ -93,6 +107,9 @@ class Audit:
             self.discussed(answer.approval.approval, asked.act.type, user, to=to)
         elif isinstance(asked, AskCancel):
             self.stopped(ids_of_topic(asked.topic)[0], user, "cancel")
+        elif isinstance(asked, AskResume) and answer.topic:
+            run_id, execution = ids_of_topic(answer.topic)
+            self.resumed(run_id, execution, user)
         elif isinstance(asked, AskRollBack):
             self.stopped(ids_of_topic(asked.topic)[0], user, "roll_back")
         elif isinstance(asked, AskStart) and answer.topic:

@@ -10,8 +10,13 @@ from jupyter_server.utils import url_path_join
 from traitlets import Bool, Float, Unicode
 from traitlets.config import LoggingConfigurable
 
-from ..connection import loop_thread
+from ..connection import Settings, loop_thread
 from ..local.paths import Home
+from ..local.runtime import Runtime
+from ..local.specs import HostSpec
+from ..local.workshop import HostWorkshop, newest_of
+from ..runs.resuming.workshop import set_workshop
+from ..security.identity import local_user
 from .audit import register_schemas
 from .hub import Hub
 from .routes import ROUTES
@@ -50,9 +55,28 @@ class WorkflowsServer(LoggingConfigurable):
     def hub(self) -> Hub:
         """All that pages look at; made on the loop thread when the first page or request comes."""
         place = Home.locate(Path(self.home).expanduser()) if self.home else Home.locate()
+        set_workshop(workshop_of(place))
         return Hub(
             place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
         )
+
+
+def workshop_of(home: Home) -> HostWorkshop:
+    """Where runs are resumed from a page: on the newest bundle, in the worker host of their notebook."""
+
+    def own() -> HostSpec:
+        spec = HostSpec.of_this_process()._replace(cwd=str(home.data))
+        settings = Settings.from_environment()
+        return spec.for_server(settings) if settings else spec
+
+    return HostWorkshop(
+        home,
+        lambda: Runtime(home),
+        own=own,
+        corrected=lambda run: newest_of(home.bundles, run),
+        person=local_user(),
+        keep=True,
+    )
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

@@ -21,9 +21,11 @@ from ..runs.effects import left
 from ..runs.handle import Run as RunHandle
 from ..runs.listing import Filter, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
+from ..runs.resuming.carrying import resumed
 from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
 from ..schema import Approval, BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
+from ..schema.resumes import ResumePlan
 from .audit import Audit
 from .hub import Hub
 from .identity import refuse_another
@@ -96,6 +98,20 @@ class TerminateRequest(CancelRequest):
     """Which execution is to end, and why."""
 
     reason: str = Field(default="", max_length=2_000, description="Stands in the history")
+
+
+class ResumeRequest(CancelRequest):
+    """From where a run is to go on."""
+
+    from_step: str | None = Field(default=None, max_length=500, description="By default the step that failed or hangs")
+    plan: bool = Field(default=False, description="Only tell what would happen")
+
+
+class ResumeAnswer(Wire):
+    """The run as it then is, and what was kept and done again."""
+
+    run: Run
+    plan: ResumePlan
 
 
 class RollBackWanted(CancelRequest):
@@ -403,6 +419,17 @@ async def undo(call: Call) -> Wire:
     return await RunReader(reader.access, found, run_id).run()
 
 
+async def resume_run(call: Call) -> Wire:
+    """Has a run go on with the newest bundle of its workflow, or tells what that would do."""
+    reader = await call.reader(call.body.run_id, start=True)
+    found, run_id = await resumed(reader, call.body.from_step, only_plan=call.body.plan, seen=call.body.run_id or "")
+    if run_id:
+        call.hub.look_again()
+        call.audit(lambda audit: audit.resumed(reader.workflow_id, run_id, call.reviewer))
+    run = await RunReader(reader.access, reader.workflow_id, run_id or reader.run_id).run()
+    return ResumeAnswer(run=run, plan=found)
+
+
 async def stopped(call: Call, how: Literal["cancel", "terminate"], ask: Callable[[Any], Awaitable[None]]) -> Run:
     """Ends a run one way or the other, and gives it as it then is."""
     reader = await call.reader(call.body.run_id)
@@ -484,6 +511,7 @@ OPERATIONS = (
     Operation("GET", "api/runs/{id}/steps/{step}", SEE_RUNS, get_step, StepDetails, RunQuery),
     Operation("POST", "api/runs/{id}/cancel", STOP_RUNS, cancel, Run, body=CancelRequest),
     Operation("POST", "api/runs/{id}/terminate", STOP_RUNS, terminate, Run, body=TerminateRequest),
+    Operation("POST", "api/runs/{id}/resume", START_RUNS, resume_run, ResumeAnswer, body=ResumeRequest),
     Operation("GET", "api/runs/{id}/effects", SEE_RUNS, list_effects, EffectsAnswer, RunQuery),
     Operation("POST", "api/runs/{id}/rollback", STOP_RUNS, undo, Run, body=RollBackWanted),
     Operation("GET", "api/inbox", SEE_APPROVALS, get_inbox, InboxAnswer, InboxQuery),

@@ -9,7 +9,18 @@ from typing import Any
 from ..errors import JupyterWorkflowsError
 from ..live.desk import Desk
 from ..live.feed import Telling, run_topic
-from ..live.messages import Answer, AskAct, AskDecision, Asked, AskRollBack, AskStart, Follow, Request, Trouble
+from ..live.messages import (
+    Answer,
+    AskAct,
+    AskDecision,
+    Asked,
+    AskResume,
+    AskRollBack,
+    AskStart,
+    Follow,
+    Request,
+    Trouble,
+)
 from ..live.topics import Topic
 from ..runs.access import RunAccess
 from .hub import Hub, framed
@@ -19,6 +30,7 @@ from .starts import Wanted, start
 from .topic_names import WorkflowName, read_topic
 from .workflows import find_workflow
 
+MAY_START = (AskDecision, AskAct, AskResume, AskRollBack, AskStart)
 Record = Callable[[Request, Answer], None]
 # More than a person can want at once.
 MAX_REQUESTS = 32
@@ -85,8 +97,7 @@ class Page:
         """Answers a request; what was decided or started is so, whether or not the page is still there."""
         self.requests += 1
         try:
-            acts = (AskDecision, AskAct, AskRollBack, AskStart)
-            access = await self.hub.backend.reached(start=isinstance(asked, acts))
+            access = await self.hub.backend.reached(start=isinstance(asked, MAY_START))
         except JupyterWorkflowsError as error:
             self.refuse(asked.request, str(error))
         else:

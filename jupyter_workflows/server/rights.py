@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
-from ..live.messages import AskAct, AskCancel, AskDecision, Asked, AskOpen, AskRollBack, AskStart
+from ..live.messages import AskAct, AskCancel, AskDecision, Asked, AskOpen, AskResume, AskRollBack, AskStart
 from .topic_names import PlainName, WorkflowName, read_topic
 
 
@@ -49,7 +49,7 @@ def right_to(asked: Asked) -> Right:
             return DECIDE
         case AskCancel() | AskRollBack():
             return STOP_RUNS
-        case AskStart():
+        case AskStart() | AskResume():
             return START_RUNS
         case AskOpen():
             return SEE_RUNS

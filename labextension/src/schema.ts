@@ -17,6 +17,10 @@ export interface Answer {
    * The run that was started or opened
    */
   topic: string | null;
+  /**
+   * What resuming would do, as text
+   */
+  plan: string | null;
 }
 /**
  * A step in full; its values as bounded text.
@@ -511,6 +515,19 @@ export interface AskOpen {
   topic: string;
   workflow_id: string;
   run_id: string;
+}
+/**
+ * Has a run go on with corrected code, or asks what that would do; the answer names the new execution's topic.
+ */
+export interface AskResume {
+  type: "resume";
+  request: number;
+  topic: string;
+  from_step: string | null;
+  /**
+   * Only say what would happen
+   */
+  plan: boolean;
 }
 /**
  * Has a run rolled back; the answer names the topic of the run that undoes it, where that is another.

@@ -36,7 +36,7 @@ def completed(session: Session, line: str, parser: Any = None) -> list[str]:
     [
         ("s", ["status", "start", "show", "signal"]),
         ("--j", ["--json"]),
-        ("--json r", ["runs", "reject", "rollback", "replay"]),
+        ("--json r", ["runs", "reject", "resume", "rollback", "replay"]),
         ("start ", ["review", "--help", "--json", "--no-color", "--debug", "--id", "--if-exists", "--queue"]),
         ("start r", ["review"]),
         ("start review --if-exists ", ["raise", "attach", "restart"]),

@@ -35,7 +35,7 @@ from ..access import RunAccess, in_our_words, translated
 from ..decisions import json_value
 from ..reading import RunReader
 from .planning import Wish, decisions_after, plan, record_of
-from .workshop import Workshop
+from .workshop import Workshop, workshop_in_force
 
 try:
     import fcntl
@@ -70,6 +70,22 @@ async def resume(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish
             return successor
         wanted = await plan(reader, workshop, bundle, wish)
         return await carry_out(reader, workshop, bundle, wanted, wish)
+
+
+async def resumed(
+    reader: RunReader, from_step: str | None, *, only_plan: bool = False, seen: str = ""
+) -> tuple[ResumePlan, str]:
+    """Resumes a run in the workshop of this process: the plan, and the execution that goes on where it was begun.
+
+    Raises:
+        ResumeRefused: It can't be done from there; says from where it can.
+    """
+    workshop = workshop_in_force()
+    bundle = await asyncio.to_thread(workshop.corrected, await reader.run())
+    wish = Wish(from_step=from_step)
+    wanted = await plan(reader, workshop, bundle, wish)
+    run_id = "" if only_plan else await resume(reader, workshop, bundle, wish, seen)
+    return wanted, run_id
 
 
 async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted: ResumePlan, wish: Wish) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from ...authoring.launch import launcher_in_force
 from ...errors import ResumeRefused
 from ...schema import Run
 from ...schema.replays import Replayed
@@ -66,11 +67,14 @@ def set_workshop(workshop: Workshop | None) -> None:
 
 
 def workshop_in_force() -> Workshop:
-    """The workshop of this process.
+    """The workshop of this process: what a kernel's or terminal's launcher offers, else the one that was set.
 
     Raises:
         ResumeRefused: There is none.
     """
+    offered = getattr(launcher_in_force(), "workshop", None)
+    if offered is not None:
+        return offered()
     if _workshop is None:
         raise ResumeRefused(
             "a run is resumed where its code is at hand: in its notebook with the extension loaded "

@@ -8,6 +8,7 @@ import type {
   AskDecision,
   AskDetails,
   AskOpen,
+  AskResume,
   AskRollBack,
   AskStart,
   ConnectionState,
@@ -38,7 +39,7 @@ export type Told =
 export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
-type Ask = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskStart | AskOpen;
+type Ask = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskStart | AskOpen;
 /** A request without the number that it gets when it is sent. */
 export type Request = Ask extends infer A ? (A extends Ask ? Omit<A, "request"> : never) : never;
 

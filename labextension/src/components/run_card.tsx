@@ -7,6 +7,7 @@ import { useAction, useChanges, useNow } from "./hooks";
 import { Notice } from "./notice";
 import { OpenedRun } from "./run_list";
 import type { Link } from "./protocol";
+import { Resume } from "./resume";
 import { RunModel } from "./run_model";
 import type { Filter, StatusFilter } from "./scene";
 import { Pill } from "./status";
@@ -40,6 +41,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   const [selected, setSelected] = useState(-1);
   const [child, setChild] = useState<string | null>(null);
   const [undoing, setUndoing] = useState<string | null>(null);
+  const [resumed, setResumed] = useState<string | null>(null);
   const { head } = model;
   if (!head)
     return (
@@ -62,6 +64,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
           onClose={() => setSelected(-1)}
           onShow={cellShower(host, head.run.notebook)}
           onOpenChild={setChild}
+          onResumed={setResumed}
         />
       )}
       {child && <OpenedRun key={child} link={model.link} topic={model.topic} id={child} runId="" host={host} />}
@@ -78,6 +81,8 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       ))}
       {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
       <Ending model={model} host={host} />
+      {!resumed && head.run.status !== "completed" && <Resume model={model} onResumed={setResumed} />}
+      {resumed && <NestedRun key={resumed} topic={resumed} link={model.link} host={host} />}
       <Effects model={model} host={host} />
       {canRollBack(head) && !undoing && <RollBack model={model} onUndo={setUndoing} />}
       {undoing && <NestedRun key={undoing} topic={undoing} link={model.link} host={host} />}

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Attempt, CellLocation, Checked, StepDetails as Details } from "../schema";
+import { Resume } from "./resume";
 import type { RunModel } from "./run_model";
 import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
@@ -13,10 +14,11 @@ interface DetailsProps {
   onClose: () => void;
   onShow?: ((at: CellLocation) => void) | undefined;
   onOpenChild?: ((workflowId: string) => void) | undefined;
+  onResumed?: ((topic: string) => void) | undefined;
 }
 
 /** All that is known of one step; fetched when it is asked for, and again when the step changes. */
-export function StepDetails({ model, index, onClose, onShow, onOpenChild }: DetailsProps) {
+export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResumed }: DetailsProps) {
   const [found, error] = useDetails(model, index);
   const { steps } = model;
   const id = model.stepId(index);
@@ -33,6 +35,7 @@ export function StepDetails({ model, index, onClose, onShow, onOpenChild }: Deta
         </button>
       </header>
       <Facts model={model} index={index} />
+      {onResumed && <Resume key={id} model={model} step={id} onResumed={onResumed} />}
       <Alert message={error} />
       {tokens && <TokenStream tokens={tokens} label={`Text of ${oneLine(id, 80)}`} />}
       {found && <Found found={found} onShow={onShow} onOpenChild={onOpenChild} />}
