@@ -18,6 +18,7 @@ def export_package(session: Session, arguments: Namespace) -> Outcome:
         arguments.names,
         arguments.path,
         package=arguments.package,
+        target=arguments.target,
         runs=arguments.runs,
         prove=False if arguments.no_prove else None,
         safe=arguments.safe or (),

@@ -386,6 +386,13 @@ SUBCOMMANDS = (
             option("path", metavar="PATH", help="the package's directory", candidates="paths"),
             option("--package", metavar="PACKAGE", help="the package's name; default: made from the workflow's"),
             option(
+                "--target",
+                metavar="TARGET",
+                choices=("temporal", "temporal-plain"),
+                default="temporal",
+                help="temporal, or temporal-plain: needs Temporal's SDK and nothing of this package; default: temporal",
+            ),
+            option(
                 "--runs",
                 metavar="N",
                 type=int,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..authoring import Workflow
 from ..connection import loop_thread
@@ -20,6 +20,7 @@ from ..session import Session, current
 from . import proof
 from .cells import cell_tests, tags_of
 from .names import distribution_name, package_name, slug
+from .plain import PlainProject
 from .project import Project
 from .proof import Proof
 from .recording import Recorded, record
@@ -27,6 +28,7 @@ from .requirements import constraints, normal
 from .writing import Changes, write_package
 
 RUNS = 3
+Target = Literal["temporal", "temporal-plain"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def export(
     path: str | os.PathLike[str],
     *,
     package: str | None = None,
+    target: Target = "temporal",
     runs: int = RUNS,
     prove: bool | None = None,
     safe: Sequence[str] = (),
@@ -78,6 +81,8 @@ def export(
             newest bundle that holds it.
         path: The package's directory: new, empty, or exported to before.
         package: Its name, such as `contract-review`; by default made from the workflow's.
+        target: `"temporal"`, or `"temporal-plain"`: the package needs Temporal's SDK and what the code imports, and
+            nothing of ours; code that uses more than steps, retries, timeouts and waits is refused.
         runs: At most so many recorded runs of each workflow go with it, as tests; they hold what the runs were given.
         prove: Install it in a clean environment, replay the recorded runs there and put what was found into it; by
             default where there are recorded runs. Takes half a minute.
@@ -91,29 +96,49 @@ def export(
     """
     session = current()
     wanted = [workflow] if isinstance(workflow, str | Workflow) else list(workflow)
-    if not wanted:
-        raise ExportFailed("there is nothing to export: name a workflow")
-    if not 0 <= runs <= 100:
-        raise ExportFailed(f"runs={runs} makes no sense: give a number from 0 to 100")
+    check(wanted, runs, target)
     bundle, digests = bundle_of(session, wanted)
     needed = frozenset(normal(name) for name in constraints(bundle.manifest.distributions))
-    first = bundle.manifest.workflows[0]
-    name = distribution_name(package or slug(first.function), needed)
+    name = distribution_name(package or slug(bundle.manifest.workflows[0].function), needed)
     notes: list[str] = []
-    recorded = recorded_runs(session, bundle, digests, runs, notes)
-    cells = cell_tests(session.cells, bundle.manifest, f"{package_name(name)}.bundle", tags_of(session.notebook))
-    notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
-    project = Project(name, bundle, recorded.files, {"test_notebook.py": cells.text} if cells.text else {})
+    plain = target == "temporal-plain"
+    recorded = Recorded() if plain else recorded_runs(session, bundle, digests, runs, notes)
+    project = project_of(session, bundle, name, recorded, notes, plain=plain)
     root = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - `..` is taken out, links are not followed
-    facts = {"build": project.build, "digest": bundle.digest}
+    facts = {"target": target, "build": project.build, "digest": bundle.digest}
     changes = write_package(root, name, project.files(), facts)
     made: Proof | None = None
-    if recorded.files if prove is None else prove:
+    if not plain and (recorded.files if prove is None else prove):
         made = proof.prove(project, root, recorded, safe=safe, progress=session.progress)
         proof.write_proof(made, root)
     else:
         proof.drop_stale(root, bundle.digest)
     return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes, made)
+
+
+def check(wanted: Sequence[object], runs: int, target: str) -> None:
+    """Refuses what makes no sense.
+
+    Raises:
+        ExportFailed: Nothing is wanted, or an option is none of those there are.
+    """
+    if not wanted:
+        raise ExportFailed("there is nothing to export: name a workflow")
+    if not 0 <= runs <= 100:
+        raise ExportFailed(f"runs={runs} makes no sense: give a number from 0 to 100")
+    if target not in get_args(Target):
+        raise ExportFailed(f"target={target!r} is none: there are {', '.join(get_args(Target))}")
+
+
+def project_of(
+    session: Session, bundle: BundleFiles, name: str, recorded: Recorded, notes: list[str], *, plain: bool
+) -> Project:
+    """What the package is made of, the notebook's own tests with it."""
+    home = package_name(name) if plain else f"{package_name(name)}.bundle"
+    cells = cell_tests(session.cells, bundle.manifest, home, tags_of(session.notebook))
+    notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
+    tests = {"test_notebook.py": cells.text} if cells.text else dict[str, str]()
+    return (PlainProject if plain else Project)(name, bundle, recorded.files, tests)
 
 
 def bundle_of(session: Session, wanted: Sequence[str | Workflow[Any, Any]]) -> tuple[BundleFiles, set[str]]:

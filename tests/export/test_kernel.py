@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kernels import printed, run_cells
+from tests.kernels import run_cells
 
 CELLS = [
     "%load_ext jupyter_workflows",
@@ -29,6 +29,7 @@ async def doubling(number: int) -> int:
     "%workflow export doubling exported --no-prove",
     "import jupyter_workflows\njupyter_workflows.export('doubling', 'exported', prove=False).changes.renewed",
     "%workflow export doubling . --package doubling",
+    "%workflow export doubling plain --target temporal-plain",
 ]
 
 
@@ -42,7 +43,8 @@ def test_a_workflow_is_exported_from_a_kernel_and_from_a_terminal(runtime_home: 
     root = tmp_path / "exported"
     assert "assert double(2) == 4" in (root / "tests" / "test_notebook.py").read_text()
     assert "| `bundle/workflows.py`, " in (root / "README.md").read_text()
-    assert printed(done.cells[6]) == ""
+    assert (tmp_path / "plain" / "src" / "doubling" / "durable.py").is_file()
+    assert "from doubling.activities import double" in (tmp_path / "plain" / "tests" / "test_notebook.py").read_text()
 
     command = [
         sys.executable,
