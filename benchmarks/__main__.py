@@ -8,7 +8,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import dashboards, durable_cells, encryption, engine, live_view, notebooks, recovery, stream, tokens
+from benchmarks import (
+    dashboards,
+    durable_cells,
+    encryption,
+    engine,
+    live_view,
+    notebooks,
+    recovery,
+    resume,
+    stream,
+    tokens,
+)
 from benchmarks.measures import Plan, renewed, section
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +29,7 @@ PARTS = {
     "notebooks": notebooks.measure,
     "durable-cells": durable_cells.measure,
     "recovery": recovery.measure,
+    "resume": resume.measure,
     "stream": stream.measure,
     "tokens": tokens.measure,
     "live-view": live_view.measure,

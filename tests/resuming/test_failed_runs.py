@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import Any
 
 import pytest
 
+from jupyter_workflows.commands.resume_commands import resume
 from jupyter_workflows.errors import ResumeRefused, WorkflowFailed
 
 STEP = """
@@ -92,3 +94,17 @@ def test_resume_without_a_fix_fails_again_and_can_be_resumed_again(notebook):
     assert third.result(timeout=60) == sum(range(1, 13))
     assert notebook.effects() == [*numbers(1, 7), "7", *numbers(7, 12)]
     assert len({second.run_id, third.run_id}) == 2
+
+
+def test_command_says_what_would_happen_and_then_does_it(notebook):
+    twelve_steps(notebook)
+    run = notebook.start("twelve", str(notebook.log))
+    run.wait_for("failed", timeout=60)
+    notebook.cell("step-7", STEP.format(n=7, bug="pass"))
+    line = Namespace(run=run.id, from_step="step_7-1", plan=True)
+    planned = resume(notebook.session, line)
+    assert planned.data.from_step == "step_7-1"
+    assert run.status == "failed"
+    line.plan = False
+    assert resume(notebook.session, line).value.id == run.id
+    assert run.result(timeout=60) == sum(range(1, 13))
