@@ -154,3 +154,12 @@ def test_ship_it_leaves_a_package_with_the_tests_and_runs_of_the_notebook(tmp_pa
     assert len(list((package / "tests" / "histories").iterdir())) == 2
     assert "difference(sample) == 0" in (package / "tests" / "test_notebook.py").read_text()
     assert "2 runs of this notebook are its tests" in printed(cells["closing"])
+
+
+def test_fix_and_resume_runs_only_what_had_to_run_again(tmp_path: Path):
+    command = [sys.executable, "notebooks/run_tour.py", "notebooks/03_fix_and_resume.ipynb", "--output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = nbformat.read(tmp_path / "03_fix_and_resume.ipynb", as_version=4).cells
+    (last,) = [cell for cell in cells if cell.id == "check"]
+    assert "replaced_by" in last.outputs[0].data["text/plain"]
