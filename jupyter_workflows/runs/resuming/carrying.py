@@ -102,7 +102,7 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     options = WorkflowExecutionOptions(versioning_override=override)
     if wanted.mode == "live":
         await pin(access, wanted, options)
-        await go_on(access, wanted.id, wanted.run_id)
+        await go_on(access, wanted, wanted.run_id)
         return wanted.run_id
     mark = ResumeMark(
         from_step=wanted.from_step, by=workshop.person, replaced=wanted.replaced, input_of=wanted.input_of
@@ -110,7 +110,7 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     run_id = await reset(access, wanted, options, mark)
     if wanted.replaced or wanted.input_of:
         await send_replacements(access, wanted, run_id, wish, workshop.person)
-    await go_on(access, wanted.id, run_id)
+    await go_on(access, wanted, run_id)
     for each in kept:
         await send_kept(access, wanted.id, run_id, each)
     return run_id
@@ -209,10 +209,12 @@ async def send_replacements(access: RunAccess, wanted: ResumePlan, run_id: str, 
         await handle.signal(REPLACE, replacements.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
 
 
-async def go_on(access: RunAccess, workflow_id: str, run_id: str) -> None:
+async def go_on(access: RunAccess, wanted: ResumePlan, run_id: str) -> None:
     """Lets the execution show its open approvals as the newer code asks them; one that has ended needs it no more."""
+    if not any(step.kind == "approval" for step in (*wanted.kept, *wanted.again)):
+        return
     with contextlib.suppress(RPCError):
-        await access.client.get_workflow_handle(workflow_id, run_id=run_id).signal(GO_ON)  # pyright: ignore[reportUnknownMemberType]
+        await access.client.get_workflow_handle(wanted.id, run_id=run_id).signal(GO_ON)  # pyright: ignore[reportUnknownMemberType]
 
 
 async def send_kept(access: RunAccess, workflow_id: str, run_id: str, kept: KeptDecision) -> None:

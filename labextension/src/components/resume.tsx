@@ -37,7 +37,7 @@ export function Resume({ model, step, onResumed }: ResumeProps) {
     );
   return (
     <div class="jwl-resume" role="group" aria-label="Resume this run?">
-      <pre class="jwl-mono jwl-any">{plan}</pre>
+      <pre class="jwl-mono">{plan}</pre>
       <Alert message={doing.error} />
       <span class="jwl-row">
         <button type="button" class="jwl-approve" disabled={doing.busy} onClick={resume}>
