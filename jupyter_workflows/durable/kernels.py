@@ -34,11 +34,12 @@ def host() -> str:
 
 
 def started(pid: int) -> float | None:
-    """When a process began, in seconds since the epoch; None where there is none."""
+    """When a process began, in seconds since the epoch; None where there is none, or it only waits to be buried."""
     import psutil
 
     try:
-        return psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None
 

@@ -102,6 +102,7 @@ def test_the_step_of_a_cell_whose_kernel_died_fails_when_the_next_kernel_goes_on
 
     shown = again.cell(SLOW, "slow")
 
+    assert not shown.error
     assert shown.notes == ["▸ runs: it has not run to its end yet"]
     assert steps(again) == [["cell-1", "failed", "slow"], ["cell-2", "completed", "slow"]]
 
