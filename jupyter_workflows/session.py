@@ -279,7 +279,7 @@ class Session:
             workflow = cast("Workflow[Any, Any] | None", value if isinstance(value, Workflow) else None)
             if workflow is not None and workflow.name == run.workflow:
                 return self.bundle(workflow).path
-        return newest_of(self.home.bundles, run)
+        return newest_of(self.home, run)
 
     def workshop(self) -> HostWorkshop:
         """Where runs are resumed from this kernel or terminal."""

@@ -99,20 +99,28 @@ class HostWorkshop:
             runtime.ask_host(self.host(queue), question)
 
 
-def newest_of(bundles: Path, run: Run) -> Path:
-    """The newest bundle of a run's workflow on disk; of the run's own notebook where several have one of that name.
+def newest_of(home: Home, run: Run) -> Path:
+    """The bundle of a run's workflow that was made last; one of another notebook only where there is no other.
 
     Raises:
         ResumeRefused: There is none.
     """
-    found: list[tuple[float, Path]] = []
-    for path in bundles.glob("jw_*/manifest.json"):
+    found: list[tuple[bool, float, Path]] = []
+    for path in home.bundles.glob("jw_*/manifest.json"):
         with contextlib.suppress(OSError, ValueError):
             manifest = Manifest.model_validate_json(path.read_bytes())
             if any(workflow.name == run.workflow for workflow in manifest.workflows):
-                found.append((path.stat().st_mtime, path.parent))
+                found.append((not is_of_another_notebook(home, path.parent, run), path.stat().st_mtime, path.parent))
     if not found:
         raise ResumeRefused(
             f"there is no code of workflow {run.workflow!r} on this machine: run its %%workflow cell, then resume"
         )
-    return max(found)[1]
+    return max(found)[-1]
+
+
+def is_of_another_notebook(home: Home, bundle: Path, run: Run) -> bool:
+    """Whether another notebook than a run's served a bundle last; one that was only written is nobody's yet."""
+    spec = last_server(home, str(bundle))
+    if spec is None or spec.notebook is None or run.notebook is None:
+        return False
+    return spec.notebook != str(Path(run.notebook).absolute())

@@ -70,6 +70,10 @@ def write_bundle(closure: Closure, root: Path) -> BundleFiles:
         write_directory(path, {**content, MANIFEST: text})
     elif (path / MANIFEST).read_bytes() != text:
         replace_file(path / MANIFEST, text)
+    else:
+        # Whoever wants the code as it is now takes the bundle that was made last.
+        with contextlib.suppress(OSError):
+            os.utime(path / MANIFEST)
     return BundleFiles(digest, path, package, manifest, is_new)
 
 

@@ -73,7 +73,7 @@ def workshop_of(home: Home) -> HostWorkshop:
         home,
         lambda: Runtime(home),
         own=own,
-        corrected=lambda run: newest_of(home.bundles, run),
+        corrected=lambda run: newest_of(home, run),
         person=local_user(),
         keep=True,
     )
