@@ -24,6 +24,7 @@ class ServedKernel(Kernel):
     """A kernel that a Jupyter server started, reached by its connection file."""
 
     def __init__(self, connection_file: Path) -> None:
+        self.said = []
         self.client = BlockingKernelClient(connection_file=str(connection_file))
         self.client.load_connection_file()
         self.client.start_channels()

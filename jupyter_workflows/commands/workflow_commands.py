@@ -163,10 +163,11 @@ async def serve(session: Session, path: Path) -> None:
     bundle = load_bundle(path, trusted)
     client = await connect(session.settings, home=session.home)
     queue = task_queue(bundle.manifest.digest, ANYBODY)
-    sys.stderr.write(f"serving {', '.join(bundle.workflows)} of {path} on {session.settings.address}, queue {queue}\n")
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows knows no such signal
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     # Its end takes nothing more, lets steps finish for a while and hands the rest back.
     async with bundle_worker(client, bundle):
+        what = ", ".join(bundle.workflows)
+        sys.stderr.write(f"serving {what} of {path} on {session.settings.address}, queue {queue}\n")
         await stop.wait()

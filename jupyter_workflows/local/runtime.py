@@ -192,7 +192,7 @@ class Runtime:
 
     def has_loaded(self, spec: HostSpec, bundle: Path) -> bool:
         """Whether the host of a notebook was made to serve a bundle by this object; it may have died since."""
-        return spec.key in self._used and str(bundle) in self._used[spec.key][1]
+        return spec.key in self._used and Serving(str(bundle)) in self._used[spec.key][1]
 
     def status(self) -> RuntimeStatus:
         """How the runtime is."""

@@ -370,7 +370,8 @@ class RunReader:
                         page = asyncio.ensure_future(self.history_page(self.run_id, answer.next_page_token, wait=True))
                     if self.take(answer) and not self.reduction.described_anew and self.info is not None:
                         quiet, due = 0, min(due, time.monotonic() + self.patience(SOON_SECONDS))
-                        yield await self.build(self.info)
+                        if not self.lacks_end(self.info):
+                            yield await self.build(self.info)
                 if not page.done() and time.monotonic() < due and not self.reduction.described_anew:
                     continue
                 changed = self.reduction.described_anew

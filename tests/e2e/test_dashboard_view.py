@@ -48,6 +48,8 @@ def test_a_filter_asks_for_another_topic_and_shows_the_old_one_until_it_comes(ba
     view.get_by_label("Workflow").select_option("licence_review")
     asked = "dashboard?workflow=licence_review&since=604800"
     bare.page.wait_for_function("topic => window.sent.some(each => each.topic === topic)", arg=asked)
+    # Sent at once, drawn with the next frame.
+    bare.page.locator('[aria-busy="true"]').first.wait_for()
     assert view.get_attribute("aria-busy") == "true"
     assert view.locator(".jwl-tiles").count() == 1
     view.get_by_label("Since").select_option("last 24 hours")

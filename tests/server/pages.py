@@ -138,13 +138,14 @@ class Page:
     def follow(self, topic: str, have: int = -1) -> None:
         self.send({"type": "follow", "topic": topic, "have": have})
 
-    def followed(self, topic: str, type: str, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
-        """Follows a topic until it tells a message of this type; asks again as a page does."""
+    def followed(self, topic: str, type: str, seconds: float = ANSWER_SECONDS, **fields: Any) -> dict[str, Any]:
+        """Follows a topic until it tells a message of this type with these fields; asks again as a page does."""
+        wanted = {"topic": topic, "type": type, **fields}
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.follow(topic)
             with contextlib.suppress(websocket.WebSocketTimeoutException, TimeoutError):
-                return self.until(lambda message: message.get("topic") == topic and message["type"] == type, 5.0)
+                return self.until(lambda message: wanted.items() <= message.items(), 5.0)
         raise TimeoutError(f"{topic} told no {type} within {seconds} s; the last message was {self.told[-1:]}")
 
     def ask(self, type: str, **fields: Any) -> dict[str, Any]:
