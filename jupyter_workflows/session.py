@@ -9,7 +9,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .runs.statistics.dashboard import RunDashboard
 
 Progress = Callable[[str], None]
+ENDING_SECONDS = 1.0
 
 
 @dataclass
@@ -257,16 +258,17 @@ class Session:
         Raises:
             WorkerUnavailable: It can't be any more; the run is ended again.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="jupyter-workflows-load") as thread:
-            loading = thread.submit(self.load, bundle)
-            run = send()
-            try:
-                loading.result()
-            except JupyterWorkflowsError:
-                with suppress(JupyterWorkflowsError):
-                    run.terminate("its worker host could not be started")
-                raise
-        return run
+        thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-workflows-start")
+        starting = thread.submit(send)
+        try:
+            self.load(bundle)
+        except JupyterWorkflowsError:
+            # A server in trouble may take long for both; the reason is known already.
+            wait([thread.submit(ended_again, starting)], ENDING_SECONDS)
+            raise
+        finally:
+            thread.shutdown(wait=False)
+        return starting.result()
 
     def corrected(self, run: schema.Run) -> Path:
         """The bundle of a run's workflow as its code is now: of the notebook, else the newest one on disk.
@@ -284,6 +286,12 @@ class Session:
     def workshop(self) -> HostWorkshop:
         """Where runs are resumed from this kernel or terminal."""
         return HostWorkshop(self.home, self.runtime, own=self.host_spec, corrected=self.corrected, person=local_user())
+
+
+def ended_again(starting: Future[Run[Any]]) -> None:
+    """Ends a run that nobody would serve, where it came to be."""
+    with suppress(JupyterWorkflowsError):
+        starting.result().terminate("its worker host could not be started")
 
 
 def checked_arguments(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
