@@ -39,6 +39,17 @@ APPROVAL = option(
 )
 COMMENT = option("--comment", metavar="TEXT", help="what you say to it")
 REVIEWER = option("--reviewer", metavar="NAME", help="who decides; default: the local user")
+START = (
+    WORKFLOW,
+    option("arguments", metavar="JSON", nargs="?", help="the arguments; default: none"),
+    option("--id", metavar="ID", help="the run's id; default: a new one"),
+    option(
+        "--if-exists",
+        choices=("raise", "attach", "restart"),
+        default="raise",
+        help="what to do when the id is taken; default: raise",
+    ),
+)
 DECISION = (
     OPEN_RUN,
     APPROVAL,
@@ -115,15 +126,7 @@ SUBCOMMANDS = (
         "Starts a run: in a notebook of the workflow as its cells were last run, in a terminal of the newest bundle "
         "that holds it. The arguments are a JSON object of names and values, a JSON list, or one plain JSON value.",
         [
-            WORKFLOW,
-            option("arguments", metavar="JSON", nargs="?", help="the arguments; default: none"),
-            option("--id", metavar="ID", help="the run's id; default: a new one"),
-            option(
-                "--if-exists",
-                choices=("raise", "attach", "restart"),
-                default="raise",
-                help="what to do when the id is taken; default: raise",
-            ),
+            *START,
             option("--queue", metavar="QUEUE", help="whose workers run it, as `worker` names them; default: your own"),
         ],
         ['start review \'{"contract_id": "C-17"}\'', "start nightly --id nightly-2026-11-22 --if-exists attach"],

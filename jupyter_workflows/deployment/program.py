@@ -20,7 +20,7 @@ from ..commands.dispatch import run as run_command
 from ..commands.outcomes import Outcome
 from ..commands.parser import parse
 from ..commands.run_commands import run_outcome
-from ..commands.subcommands import SUBCOMMANDS, WORKFLOW, Subcommand, option
+from ..commands.subcommands import START, SUBCOMMANDS, Subcommand, option
 from ..commands.tables import Cell, Facts, Table
 from ..connection import Settings, loop_thread
 from ..errors import CommandError, ConnectionFailed
@@ -49,17 +49,7 @@ OWN = (
         "start a run of a workflow",
         "Starts a run on the current version of the deployment. The arguments are a JSON object of names and values, "
         "a JSON list, or one plain JSON value.",
-        [
-            WORKFLOW,
-            option("arguments", metavar="JSON", nargs="?", help="the arguments; default: none"),
-            option("--id", metavar="ID", help="the run's id; default: a new one"),
-            option(
-                "--if-exists",
-                choices=("raise", "attach", "restart"),
-                default="raise",
-                help="what to do when the id is taken; default: raise",
-            ),
-        ],
+        START,
         ['start review \'{"contract_id": "C-17"}\''],
     ),
     Subcommand(
