@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ModelCallFailed
 from ..schema import Usage
-from .answers import ChatAnswer, Document, Embeddings, Page
+from ..telemetry.calls import model_call
+from .answers import ChatAnswer, Document, Embeddings, Page, Result
 from .chat_stream import stream_chat
 from .faults import failure_of, too_slow
 from .prices import priced
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..connection.loop_thread import LoopThread
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Result)
 R = TypeVar("R", bound=Request)
 
 INSTALL = 'pip install "jupyter-workflows[ai]"'
@@ -77,8 +78,11 @@ async def answered(request: R, purpose: Purpose, call: Callable[[Mistral, Server
     try:
         # The local model answers one call after the other; waiting for its turn is no fault of a call.
         async with _local_turn if server.is_local else contextlib.nullcontext():
-            async with asyncio.timeout(request.timeout.total_seconds()):
-                return await call(client, server, model, request)
+            with model_call(purpose, server, model, request) as told:
+                async with asyncio.timeout(request.timeout.total_seconds()):
+                    result = await call(client, server, model, request)
+                told.answered(result)
+                return result
     except ModelCallFailed:
         raise
     except TimeoutError:

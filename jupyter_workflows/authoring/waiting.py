@@ -14,12 +14,19 @@ import temporalio.workflow
 
 from .. import schema
 from ..errors import JupyterWorkflowsError
+from ..telemetry.workflow_spans import waiting_span
 from .open_approvals import OpenApproval, publish, show
 from .state import RunState
 
 
 async def answered(state: RunState, approval: OpenApproval) -> None:
     """Waits until an approval is decided or its time is over."""
+    with waiting_span("approval", approval.record.id):
+        await settled_or_over(state, approval)
+
+
+async def settled_or_over(state: RunState, approval: OpenApproval) -> None:
+    """Waits, and does what is due meanwhile."""
     while approval.record.status == "open":
         moment = next_moment(approval)
         wait = moment - temporalio.workflow.now() if moment else None

@@ -16,6 +16,9 @@ from temporalio.service import GrpcCompression, RPCError
 from ..errors import ConnectionFailed
 from ..payloads import data_converter, select_storage
 from ..security.keyrings import encryption
+from ..security.secrets import redacted
+from ..telemetry import plugins as telemetry_plugins
+from ..telemetry.metrics import native_runtime
 from .diagnosis import diagnose
 from .settings import LOOPBACK, Settings
 
@@ -82,13 +85,14 @@ async def connect(
 
         plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if is_near(settings) else OFTEN)]
     options = wire_options(settings, home)
+    runtime = runtime or native_runtime()
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             client = await Client.connect(
                 settings.address,
                 namespace=settings.namespace,
                 identity=identity,
-                plugins=plugins,
+                plugins=[*telemetry_plugins(redacted), *plugins],
                 runtime=runtime,
                 **options,
             )

@@ -19,12 +19,13 @@ from ..errors import ApprovalRefused, ConnectionFailed, JupyterWorkflowsError
 from ..local.paths import Home
 from ..plugin import EnginePlugin
 from ..security.identity import TrustedKeys
+from ..telemetry import flush
+from ..telemetry.metrics import native_runtime
 from ..worker import bundle_worker
 from . import versions
 from .health import Health
 from .packages import Deployed
 from .settings import ServiceSettings
-from .telemetry import native_runtime
 
 log = logging.getLogger("jupyter_workflows.deployment")
 
@@ -77,6 +78,7 @@ class Service:
         finally:
             beside.cancel()
             self.health.close()
+            await asyncio.to_thread(flush)
 
     async def make_worker(self) -> Worker | None:
         """The worker, once Temporal answers; None where it is told to end before."""
@@ -95,7 +97,7 @@ class Service:
     async def connect(self) -> Client | None:
         """The connected client; a server that is not there yet is waited for, what it refuses is not tried again."""
         plugin = EnginePlugin(self.home.limits, grace=self.settings.grace)
-        runtime = native_runtime(self.settings)
+        runtime = native_runtime(str(self.settings.metrics) if self.settings.metrics else None)
         for attempt in range(10**9):
             try:
                 return await connect(self.connection, home=self.home, plugins=[plugin], runtime=runtime)

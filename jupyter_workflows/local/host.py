@@ -30,6 +30,7 @@ from ..errors import JupyterWorkflowsError
 from ..plugin.begun import begun
 from ..security.identity import TrustedKeys
 from ..security.keyrings import ring_reader
+from ..telemetry import flush
 from ..tokens import exchange
 from ..tokens.broker import Broker
 from ..worker import bundle_worker, deployment_of, load_bundle, task_queue
@@ -201,6 +202,7 @@ class WorkerHost:
             async with asyncio.timeout(STOP_SECONDS):
                 await asyncio.gather(*workers, return_exceptions=True)
         self.hang_up()
+        await asyncio.to_thread(flush)
         leave(0)
 
     # Tokens ----------------------------------------------------------------------------------------------------------

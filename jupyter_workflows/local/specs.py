@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..connection import Settings
 
 # Read once when a process starts, so a process that runs already can't take them over.
-_START_ONLY_PREFIXES = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
+_START_ONLY_PREFIXES = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "OTEL_")
 _START_ONLY_NAMES = ("LANG", "LC_ALL", "LC_CTYPE")
 
 

@@ -23,6 +23,7 @@ from ..authoring.launch import set_launcher
 from ..commands.parser import build_parser
 from ..errors import AuthoringError
 from ..runs.viewing import set_viewer
+from ..telemetry import is_on
 from . import cells
 from .completion import Matcher
 from .options import PARSERS, PROGRAM, help_text
@@ -31,6 +32,7 @@ from .tracebacks import DEBUG_VARIABLE, ErrorDisplay
 
 if TYPE_CHECKING:
     from ..session import Session
+    from .cell_spans import CellSpans
     from .durable_cells import DurableCells
     from .step_cells import StepCells
 
@@ -85,6 +87,7 @@ class Extension:
         self.launcher = KernelLauncher(shell, self.recorder)
         self.errors = ErrorDisplay(shell)
         self.weave = cells.Weave()
+        self.cell_spans: CellSpans | None = None
         self.matcher = Matcher(self.launcher.session).matcher
 
     @functools.cached_property
@@ -102,6 +105,8 @@ class Extension:
         shell.events.register("pre_run_cell", self.recorder.before)
         shell.events.register("post_run_cell", self.recorder.after)
         shell.events.register("post_run_cell", self.after)
+        if is_on("traces"):
+            self.trace_cells()
         shell.input_transformers_cleanup.append(cells.mark)
         shell.ast_transformers.append(self.weave)
         cells.handle("begin", self.begin)
@@ -141,6 +146,13 @@ class Extension:
         if "durable_cells" in vars(self):
             self.durable_cells.after_cell(result)
 
+    def trace_cells(self) -> None:
+        """Makes each cell that does something with runs a span."""
+        from .cell_spans import CellSpans
+
+        self.cell_spans = CellSpans(self.shell)
+        self.cell_spans.register()
+
     def finish(self, magic: str, line: str, names: list[str]) -> None:
         """After the body."""
         if magic == cells.DURABLE:
@@ -176,6 +188,8 @@ class Extension:
         """Takes everything out; runs go on."""
         shell = self.shell
         self.errors.uninstall()
+        if self.cell_spans is not None:
+            self.cell_spans.unregister()
         with contextlib.suppress(ValueError):
             shell.events.unregister("pre_run_cell", self.recorder.before)
             shell.events.unregister("post_run_cell", self.recorder.after)

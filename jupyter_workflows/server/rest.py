@@ -15,6 +15,7 @@ from tornado import web
 from ..connection import loop_thread
 from ..live.messages import wire_text
 from ..schema import Wire
+from ..telemetry.requests import request_span
 from .audit import Audit
 from .hub import Hub
 from .identity import reviewer_here
@@ -121,7 +122,8 @@ class RestHandler(APIHandler):
             self.sent(operation),
             done.append,
         )
-        answer = await loop_thread().wrap(bounded(operation, call))
+        with request_span(operation.method, f"/jupyter-workflows/{operation.path}", dict(self.request.headers)):
+            answer = await loop_thread().wrap(bounded(operation, call))
         for event in done:
             event(record)
         self.set_status(operation.status)
