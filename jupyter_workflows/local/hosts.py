@@ -28,6 +28,8 @@ REFILL_SECONDS = 3.0
 REFILL_AFTER_DEATH_SECONDS = 0.5
 """What killed a host often kills again: the next one should find a spare."""
 LOAD_ATTEMPTS = 3
+CONFIRMED_SECONDS = 60.0
+"""How long the word of a host that it serves a bundle is good; it keeps one longer (`host.KEPT_SECONDS`)."""
 REPORT_SECONDS = 1.0
 
 Reply = Callable[[Message], None]
@@ -94,6 +96,7 @@ class Host:
     def __init__(self, spec: HostSpec, servings: list[Serving]) -> None:
         self.spec = spec
         self.servings = servings
+        self.confirmed: dict[Serving, float] = {}
         self.leases: set[int] = set()
         self.process: HostProcess | None = None
         self.identity = ""
@@ -102,6 +105,15 @@ class Host:
         self.backoff = Backoff()
         self.restart: Timer | None = None
         self.started = time.monotonic()
+
+    def serves_surely(self, serving: Serving) -> bool:
+        """Whether its process, which lives, said a moment ago that it serves a bundle, the last that was asked for."""
+        return (
+            self.process is not None
+            and not self.process.child.ended
+            and self.servings[-1:] == [serving]
+            and time.monotonic() - self.confirmed.get(serving, -CONFIRMED_SECONDS) < CONFIRMED_SECONDS
+        )
 
 
 class HostTable:
@@ -188,6 +200,7 @@ class HostTable:
             host = self.hosts[spec.key] = Host(spec, [])
         elif spec != host.spec:
             host.spec = spec
+            host.confirmed.clear()
             if host.process:
                 host.process.notify({"op": "apply", "spec": spec.message()})
         if client is not None and client not in host.leases:
@@ -217,6 +230,12 @@ class HostTable:
     def load(self, spec: HostSpec, serving: Serving, client: int, reply: Reply) -> None:
         """Have the host of this spec poll for the runs of a bundle; `reply` is told when it does."""
         host = self.prepare(spec, client)
+        if host.serves_surely(serving):
+            reply({})
+            return
+        for other in self.hosts.values():
+            # It is written down who served the bundle last.
+            other.confirmed.pop(serving, None)
         if serving in host.servings:
             # Used last, written last: the order in which they are given up when there are many.
             host.servings.remove(serving)
@@ -227,7 +246,9 @@ class HostTable:
                 remember_server(self._home, host.spec, serving.bundle)
 
         def answer(message: Message) -> None:
-            if "error" in message and serving in host.servings:
+            if "error" not in message:
+                host.confirmed[serving] = time.monotonic()
+            elif serving in host.servings:
                 host.servings.remove(serving)
                 self._remember(host)
             reply(message)
@@ -356,6 +377,7 @@ class HostTable:
     def _on_death(self, host: Host, process: HostProcess) -> None:
         lived = process.child.seconds
         host.process = None
+        host.confirmed.clear()
         self._dead.append(host.identity)
         if not self._stopping:
             host.restarts += 1

@@ -7,7 +7,7 @@ machine without a browser for a green one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,23 @@ from jupyter_workflows.widgets.host import is_built
 
 from ..dev_server import outside_of_the_home
 from .lab import Notebook, chromium, jupyter_lab, missing, write_notebook
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Adds to a failure what its page showed and what its Jupyter servers logged."""
+    report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        page = item.funcargs.get("page")
+        for name, place in item.funcargs.items():
+            log = place[1] / ".jupyter" / "server.log" if name.endswith("lab") else None
+            if log and log.exists():
+                report.sections.append((f"log of {name}", log.read_text(encoding="utf-8", errors="replace")[-4000:]))
+        if page is not None:
+            with contextlib.suppress(Exception):
+                shown = page.locator(".jp-OutputArea-output, .jwl-page, .jwl-lab").all_inner_texts()
+                report.sections.append(("page", "\n".join(shown)[-6000:]))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_a_failed_run_is_told_and_found_from_the_toolbars_and_counted(notebook: 
     execute(page, "jupyter-workflows:show-sidebar")
     page.locator("#jupyter-workflows-sidebar tr", has_text=number).wait_for()
     page.locator(".jwl-status-button").first.click()
-    page.locator(".jwl-popup").get_by_text("connected").wait_for()
+    page.locator(".jwl-popup:focus").get_by_text("connected").wait_for()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)

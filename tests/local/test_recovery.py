@@ -89,6 +89,15 @@ def test_a_step_of_a_killed_host_runs_again_at_once_and_finished_steps_do_not(ow
     assert only_host(own.runtime.status()).restarts == 1
 
 
+def test_a_bundle_that_was_surely_served_is_loaded_again_after_the_host_was_killed(own: Runs):
+    own.load()
+    before = only_host(own.runtime.status()).pid
+    kill(before)
+    own.load()
+    assert own.run("greet", "you") == "hello you"
+    assert only_host(own.runtime.status()).pid != before
+
+
 def test_a_program_that_a_step_started_ends_with_the_killed_host(own: Runs, tmp_path: Path):
     log = tmp_path / "log"
     own.start("outside", 120.0, str(log))

@@ -45,7 +45,12 @@ export class StatusItem extends View {
       session.stream.state === "absent" ? <Absent /> : <ConnectionCard model={session.status} />,
     );
     body.addClass("jwl-popup");
+    body.node.setAttribute("role", "dialog");
+    body.node.setAttribute("aria-label", "Workflows");
+    // Many workers make it taller than the window lets it be: the keys scroll it.
+    body.node.tabIndex = 0;
     this.popup = showPopup({ body, anchor: this, align: "left", hasDynamicSize: true });
+    body.node.focus();
   }
 }
 
