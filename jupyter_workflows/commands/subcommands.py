@@ -391,9 +391,10 @@ SUBCOMMANDS = (
             option(
                 "--target",
                 metavar="TARGET",
-                choices=("temporal", "temporal-plain"),
+                choices=("temporal", "temporal-plain", "mistral"),
                 default="temporal",
-                help="temporal, or temporal-plain: needs Temporal's SDK and nothing of this package; default: temporal",
+                help="temporal; or temporal-plain: needs Temporal's SDK and nothing of this package; or mistral: runs "
+                "under mistralai-workflows; default: temporal",
             ),
             option(
                 "--runs",

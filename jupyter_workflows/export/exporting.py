@@ -19,6 +19,7 @@ from ..runs.handle import Run
 from ..session import Session, current
 from . import proof
 from .cells import cell_tests, tags_of
+from .mistral import MistralProject
 from .names import distribution_name, package_name, slug
 from .plain import PlainProject
 from .project import Project
@@ -28,7 +29,8 @@ from .requirements import constraints, normal
 from .writing import Changes, write_package
 
 RUNS = 3
-Target = Literal["temporal", "temporal-plain"]
+Target = Literal["temporal", "temporal-plain", "mistral"]
+PROJECTS: dict[Target, type[Project]] = {"temporal": Project, "temporal-plain": PlainProject, "mistral": MistralProject}
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,9 @@ def export(
             newest bundle that holds it.
         path: The package's directory: new, empty, or exported to before.
         package: Its name, such as `contract-review`; by default made from the workflow's.
-        target: `"temporal"`, or `"temporal-plain"`: the package needs Temporal's SDK and what the code imports, and
-            nothing of ours; code that uses more than steps, retries, timeouts and waits is refused.
+        target: `"temporal"`; or `"temporal-plain"`: the package needs Temporal's SDK and what the code imports, and
+            nothing of ours; code that uses more than steps, retries, timeouts and waits is refused; or `"mistral"`:
+            it runs under `mistralai-workflows`, with approvals, rate limits and streamed texts besides.
         runs: At most so many recorded runs of each workflow go with it, as tests; they hold what the runs were given.
         prove: Install it in a clean environment, replay the recorded runs there and put what was found into it; by
             default where there are recorded runs. Takes half a minute.
@@ -101,14 +104,14 @@ def export(
     needed = frozenset(normal(name) for name in constraints(bundle.manifest.distributions))
     name = distribution_name(package or slug(bundle.manifest.workflows[0].function), needed)
     notes: list[str] = []
-    plain = target == "temporal-plain"
-    recorded = Recorded() if plain else recorded_runs(session, bundle, digests, runs, notes)
-    project = project_of(session, bundle, name, recorded, notes, plain=plain)
+    ours = target == "temporal"
+    recorded = Recorded() if not ours else recorded_runs(session, bundle, digests, runs, notes)
+    project = project_of(session, bundle, name, recorded, notes, target=target)
     root = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - `..` is taken out, links are not followed
     facts = {"target": target, "build": project.build, "digest": bundle.digest}
     changes = write_package(root, name, project.files(), facts)
     made: Proof | None = None
-    if not plain and (recorded.files if prove is None else prove):
+    if ours and (recorded.files if prove is None else prove):
         made = proof.prove(project, root, recorded, safe=safe, progress=session.progress)
         proof.write_proof(made, root)
     else:
@@ -131,14 +134,14 @@ def check(wanted: Sequence[object], runs: int, target: str) -> None:
 
 
 def project_of(
-    session: Session, bundle: BundleFiles, name: str, recorded: Recorded, notes: list[str], *, plain: bool
+    session: Session, bundle: BundleFiles, name: str, recorded: Recorded, notes: list[str], *, target: Target
 ) -> Project:
     """What the package is made of, the notebook's own tests with it."""
-    home = package_name(name) if plain else f"{package_name(name)}.bundle"
+    home = f"{package_name(name)}.bundle" if target == "temporal" else package_name(name)
     cells = cell_tests(session.cells, bundle.manifest, home, tags_of(session.notebook))
     notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
     tests = {"test_notebook.py": cells.text} if cells.text else dict[str, str]()
-    return (PlainProject if plain else Project)(name, bundle, recorded.files, tests)
+    return PROJECTS[target](name, bundle, recorded.files, tests)
 
 
 def bundle_of(session: Session, wanted: Sequence[str | Workflow[Any, Any]]) -> tuple[BundleFiles, set[str]]:

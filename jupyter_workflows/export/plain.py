@@ -6,9 +6,8 @@ that module can't give is refused, with every reason at once.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..authoring import Activity, Workflow
@@ -17,22 +16,13 @@ from ..notebook.bundle import content_files
 from ..schema import BundledWorkflow
 from ..worker import load_bundle
 from . import rendering
+from .ours import Code, edited, edits_of_ours
 from .project import Project, one_line
 from .requirements import BASE, constraint_lines, constraints, normal, required_range
 
-OURS = "jupyter_workflows"
 GIVEN = frozenset({"activity", "workflow", "timeout", "sleep", "RetryPolicy"})
 # Values of these travel by our converter.
 TABLES = frozenset({"pandas", "numpy", "polars", "pyarrow"})
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A piece of source to replace: first line and column, last line and column, counted as `ast` does."""
-
-    start: tuple[int, int]
-    end: tuple[int, int]
-    text: str
 
 
 class PlainProject(Project):
@@ -45,8 +35,8 @@ class PlainProject(Project):
             ExportFailed: The code uses what only our engine gives; names every use.
         """
         sources = {name: path.read_bytes() for name, path in content_files(self.bundle.path).items()}
-        texts = {name: data.decode() for name, data in sources.items() if name.endswith(".py")}
-        reasons = [*refused_names(texts), *refused_options(self)]
+        code = Code({n: data.decode() for n, data in sources.items() if n.endswith(".py")}, self.bundle.manifest)
+        reasons = [*refused_names(code, GIVEN), *refused_options(self)]
         if reasons:
             raise ExportFailed(
                 "the code can't be expressed without jupyter-workflows, take the target `temporal`: "
@@ -54,7 +44,7 @@ class PlainProject(Project):
             )
         inside = f"src/{self.package}"
         files = {f"{inside}/{name}": data for name, data in sources.items() if not name.endswith(".py")}
-        files |= {f"{inside}/{name}": rewritten(text, name.count("/") + 1).encode() for name, text in texts.items()}
+        files |= {f"{inside}/{name}": rewritten(code, name).encode() for name in code.texts}
         return files | {path: text.encode() for path, text in self.around(inside).items()}
 
     def around(self, inside: str) -> dict[str, str]:
@@ -80,29 +70,9 @@ class PlainProject(Project):
         }
 
 
-def refused_names(texts: dict[str, str]) -> Iterator[str]:
+def refused_names(code: Code, given: AbstractSet[str]) -> Iterator[str]:
     """What the code reads of ours beyond what the package gives itself."""
-    for file, text in sorted(texts.items()):
-        tree = ast.parse(text)
-        for node in ast.walk(tree):
-            for name in used_names(node):
-                if name not in GIVEN:
-                    yield f"{file}, line {getattr(node, 'lineno', 1)} uses {name}"
-
-
-def used_names(node: ast.AST) -> list[str]:
-    """The names of ours that a node reads."""
-    if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == OURS:
-        return [alias.name if node.module == OURS else f"{node.module}.{alias.name}" for alias in node.names]
-    if isinstance(node, ast.Import):
-        return [
-            alias.name
-            for alias in node.names
-            if alias.name.startswith(f"{OURS}.") or (alias.name == OURS and alias.asname)
-        ]
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == OURS:
-        return [node.attr]
-    return []
+    yield from (f"{code.place(use.file, use.node)} uses {use.name}" for use in code.uses if use.name not in given)
 
 
 def refused_options(project: Project) -> Iterator[str]:
@@ -134,32 +104,6 @@ def children(workflows: Sequence[BundledWorkflow]) -> Iterator[str]:
         yield from (f"{workflow.name} starts the run {name}" for name in workflow.activities if name in functions)
 
 
-def rewritten(text: str, depth: int) -> str:
-    """Source whose names of ours come from the package's own module.
-
-    Args:
-        text: The source.
-        depth: How deep in the package its file is; 1 at its top.
-    """
-    lines = text.encode().split(b"\n")
-    for edit in sorted(edits(ast.parse(text), "." * depth), key=lambda edit: edit.start, reverse=True):
-        (first, left), (last, right) = edit.start, edit.end
-        lines[first - 1 : last] = [lines[first - 1][:left] + edit.text.encode() + lines[last - 1][right:]]
-    return b"\n".join(lines).decode()
-
-
-def edits(tree: ast.AST, dots: str) -> Iterator[Edit]:
-    """What has to be replaced."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and not node.level and node.module == OURS:
-            names = ", ".join(f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names)
-            yield edit_of(node, f"from {dots}durable import {names}")
-        elif isinstance(node, ast.Import) and any(alias.name == OURS for alias in node.names):
-            yield edit_of(node, f"from {dots} import durable")
-        elif isinstance(node, ast.Name) and node.id == OURS:
-            yield edit_of(node, "durable")
-
-
-def edit_of(node: ast.stmt | ast.expr, text: str) -> Edit:
-    """The replacement of a node."""
-    return Edit((node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or 0), text)
+def rewritten(code: Code, file: str) -> str:
+    """A source whose names of ours come from the package's own module."""
+    return edited(code.texts[file], edits_of_ours(code.trees[file], "." * (file.count("/") + 1)))
