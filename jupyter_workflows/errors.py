@@ -27,10 +27,12 @@
     ├── ToolServerFailed            an MCP server could not be used
     ├── AgentUnfinished             the value of an agent that a limit stopped was read
     ├── CheckFailed                 an answer is doubtful, and neither repair nor a person settled it
+    ├── AuditFailed                 a run's audit file could not be written or read
     ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
     ├── DurableCellError            a durable cell can't begin or be recorded; its values stay in the kernel
     └── PayloadError                a value could not be sent, stored or read back
         └── EncryptionFailed        ... because a key is missing or wrong, or the value was changed or moved
+            └── KeyDestroyed        ... because its key was destroyed: the value is erased
 
 A message is one sentence: what happened, the value, and what to do about it.
 """
@@ -216,6 +218,23 @@ class EncryptionFailed(PayloadError):
 
     A run whose worker lacks the key waits: it goes on when the worker has it.
     """
+
+
+class KeyDestroyed(EncryptionFailed):
+    """A value is erased: the key it was encrypted with was destroyed on purpose.
+
+    Args:
+        message: What is erased, and since when.
+        key: The key's name.
+    """
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class AuditFailed(JupyterWorkflowsError):
+    """A run's audit file could not be written or read; that a file was changed is no failure but the answer."""
 
 
 class ModelCallFailed(JupyterWorkflowsError):

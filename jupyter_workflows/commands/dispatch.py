@@ -35,6 +35,7 @@ FUNCTIONS = {
     "query": ("run_commands", "query"),
     "replay": ("replay_commands", "replay_histories"),
     "history": ("replay_commands", "history"),
+    "audit": ("audit_commands", "audit"),
     "durable": ("durable_commands", "durable"),
     "bundle": ("workflow_commands", "bundle"),
     "lint": ("workflow_commands", "lint"),

@@ -341,6 +341,43 @@ SUBCOMMANDS = (
         ["history review-1f2e3d4c", "history review-1f2e3d4c histories/ --impersonal"],
     ),
     Subcommand(
+        "audit",
+        "write who did what in a run as a signed file; check one",
+        "Writes what a run did and who decided as one file: decisions with what was shown, steps with their attempts, "
+        "model calls, the code and its packages, what it cost; chained by hashes and signed with your key. "
+        "`audit verify FILE` says whether a file is as it was signed, by whom, and else where it was changed; it needs "
+        "no server. Exit status 1 where it is not, or the key that signed it is not known here.",
+        [
+            option("target", metavar="RUN", help="the run's id, as `runs` lists it; or `verify`", candidates="runs"),
+            option(
+                "path",
+                metavar="PATH",
+                nargs="?",
+                help="the file; default when one is written: RUN.audit.jsonl here",
+                candidates="paths",
+            ),
+            option("--html", metavar="FILE", help="also write a report to read and print", candidates="paths"),
+            option(
+                "--values",
+                choices=("full", "hashes"),
+                default="full",
+                help="what steps and models were given and gave: in full, or as SHA-256; default: full",
+            ),
+            option(
+                "--key",
+                metavar="FINGERPRINT",
+                action="append",
+                default=[],
+                help="for verify: a key to trust, by its SHA-256 in hex; more than one may be given",
+            ),
+        ],
+        [
+            "audit review-1f2e3d4c review.audit.jsonl --html review.html",
+            "audit review-1f2e3d4c --values hashes",
+            "audit verify review.audit.jsonl",
+        ],
+    ),
+    Subcommand(
         "durable",
         "the record of a notebook's durable cells",
         "Lists the durable cells of this notebook with what is recorded of them. `forget` drops the records of "

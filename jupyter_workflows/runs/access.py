@@ -79,6 +79,7 @@ class RunAccess:
         cache: Directory for what was learnt from histories; without one it is learnt again in each process.
         tokens: Where the workers of this machine tell what their steps write; else heartbeats tell it.
         serve: Has the worker host of a task queue up, and gives what lets go of it.
+        bundles: Directory of the bundles.
     """
 
     client: Client
@@ -88,6 +89,7 @@ class RunAccess:
     cache: Path | None = None
     tokens: Path | None = None
     serve: Callable[[str], Callable[[], None]] = served_elsewhere
+    bundles: Path | None = None
 
     @classmethod
     def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
@@ -106,6 +108,7 @@ class RunAccess:
             cache,
             home.tokens,
             home.serve,
+            bundles,
         )
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import builtins
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects
     from temporalio.client import WorkflowHistory
 
+    from .audit.evidence import ValueMode
+    from .audit.exporting import AuditFile
     from .resuming.resumption import Resumption
 
 T = TypeVar("T")
@@ -419,6 +422,28 @@ class Run(Reviewable, Rewindable, Viewable, Generic[T]):
     def temporal_handle(self) -> WorkflowHandle[Any, Any]:
         """Temporal's handle of the execution reached."""
         return self.access.client.get_workflow_handle(self.id, run_id=self.reader.run_id or None)
+
+    def audit(self, path: str | Path, *, values: ValueMode = "full", html: str | Path | None = None) -> AuditFile:
+        """Writes what the run did and who decided as one file, chained by hashes and signed with your key.
+
+        Decisions with what was shown and their signatures, steps with their attempts, model calls with prompt and
+        answer, the code, its packages, what it cost. Two files of one run are equal, byte by byte, as long as nothing
+        happens to the run. `jupyter workflows audit verify PATH` checks it anywhere, without a server.
+
+        Args:
+            path: The file, readable by you alone.
+            values: `"full"`, or `"hashes"`: what steps and models were given and gave stands as SHA-256. What people
+                were shown and decided is always in full.
+            html: Also write a report to read and print into this file.
+
+        Raises:
+            AuditFailed: It can't be written.
+            EncryptionFailed: A key that values are encrypted with is missing.
+            RunNotFound: There is no such run.
+        """
+        from .audit.exporting import write_audit
+
+        return write_audit(self.new_reader(), path, mode=values, report=html)
 
     async def fetch_history(self) -> WorkflowHistory:
         """The events of the execution reached, as Temporal has them; to be awaited on the loop thread.

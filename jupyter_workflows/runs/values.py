@@ -10,6 +10,8 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
+from ..errors import KeyDestroyed
+
 Decode = Callable[[Payload], Any]
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
@@ -28,12 +30,13 @@ class Stored:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands for a value that could not be read back."""
+    """Stands for a value that could not be read back; `erased` names the key that was destroyed."""
 
     reason: str
+    erased: str = ""
 
     def __str__(self) -> str:
-        return f"<unreadable value: {self.reason}>"
+        return f"<erased: the key {self.erased} was destroyed>" if self.erased else f"<unreadable value: {self.reason}>"
 
 
 class Values:
@@ -79,6 +82,8 @@ class Values:
         """One payload's value, by the converter's asynchronous way."""
         try:
             return (await self.converter.decode([payload]))[0]
+        except KeyDestroyed as error:
+            return Unreadable(reason_of(error), erased=error.key)
         except Exception as error:  # noqa: BLE001 - converters, codecs and drivers raise anything on hostile bytes
             return Unreadable(reason_of(error))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import getpass
 import hashlib
-import json
 import os
 import secrets
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from ..errors import ApprovalRefused
 from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedStart
+from .canonical import canonical
 
 Signed = Decision | SignedAct | SignedStart
 S = TypeVar("S", bound=Signed)
@@ -57,7 +57,12 @@ def local_user() -> str:
 
 def key_id(public: bytes) -> str:
     """The id of a public key: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(public).hexdigest()[:16]
+    return fingerprint(public)[:16]
+
+
+def fingerprint(public: bytes) -> str:
+    """SHA-256 of a public key in hex; its first 16 digits are the key's id."""
+    return hashlib.sha256(public).hexdigest()
 
 
 def public_key(private: bytes) -> bytes:
@@ -69,8 +74,7 @@ def public_key(private: bytes) -> bytes:
 
 def signed_bytes(act: Signed) -> bytes:
     """What a signature covers: every field but the signature itself."""
-    fields = act.model_dump(mode="json", exclude={"signature"})
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return canonical(act.model_dump(mode="json", exclude={"signature"}))
 
 
 def ensure_key(keys: Path) -> bytes:
@@ -133,6 +137,19 @@ def sign(act: S, private: bytes) -> S:
     return named.model_copy(update={"signature": base64.b64encode(key.sign(signed_bytes(named))).decode()})
 
 
+def public_keys(folder: Path) -> dict[str, bytes]:
+    """The public keys in a folder by their ids; a file that is none, or has another's name, does not count."""
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.glob("*.pub")):
+        try:
+            public = base64.b64decode(path.read_bytes(), validate=True)
+        except (OSError, ValueError):
+            continue
+        if key_id(public) == path.stem:
+            found[path.stem] = public
+    return found
+
+
 class TrustedKeys:
     """The public keys whose decisions the workers of one home take.
 
@@ -157,15 +174,7 @@ class TrustedKeys:
         """
         if self.only is None:
             ensure_key(self.keys)
-        found: dict[str, bytes] = {}
-        for path in sorted((self.only or self.keys / TRUSTED).glob("*.pub")):
-            try:
-                public = base64.b64decode(path.read_bytes(), validate=True)
-            except (OSError, ValueError):
-                continue
-            if key_id(public) == path.stem:
-                found[path.stem] = public
-        self._public = found
+        self._public = public_keys(self.only or self.keys / TRUSTED)
 
     def distrust(self, act: Signed) -> str | None:
         """Why a signature is not trusted, as a sentence; None when it is.
