@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import tempfile
 from collections.abc import Sequence
@@ -36,12 +35,6 @@ class Recorded:
     left_out: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def in_order(text: bytes, suffix: str) -> bytes:
-    """A history whose file is the same whenever it is written; protobuf's maps have no order."""
-    ordered = json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    return gzip.compress(ordered, mtime=0) if suffix.endswith(".gz") else ordered
-
-
 async def record(runs: Sequence[Run[Any]], bundle: Path) -> Recorded:
     """The histories of runs, without names of machines and processes.
 
@@ -71,7 +64,8 @@ async def record(runs: Sequence[Run[Any]], bundle: Path) -> Recorded:
                     found.left_out[run.id] = "its values are encrypted, and their key does not belong into a package"
                     continue
                 suffix = ".json" if written.size_bytes <= READABLE_BYTES else ".json.gz"
-                found.files[name + suffix] = in_order((Path(folder) / "run.json").read_bytes(), suffix)
+                text = (Path(folder) / "run.json").read_bytes()
+                found.files[name + suffix] = gzip.compress(text, mtime=0) if suffix.endswith(".gz") else text
                 found.runs[name + suffix] = run
         except JupyterWorkflowsError as error:
             found.left_out[run.id] = str(error)

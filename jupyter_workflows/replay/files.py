@@ -174,8 +174,12 @@ async def write_history(
 
 
 def write_json(content: Any, path: Path) -> int:
-    """Writes JSON on one line, compressed where the file's name says so; gives the file's size in bytes."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+    """Writes JSON on one line, compressed where the file's name says so; gives the file's size in bytes.
+
+    One content gives one file: names are sorted, for protobuf's maps have no order, and gzip notes no time.
+    """
+    ordered = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = ordered.encode("utf-8", "surrogatepass") + b"\n"
     data = gzip.compress(text, mtime=0) if path.name.endswith(".gz") else text
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

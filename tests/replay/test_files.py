@@ -113,3 +113,14 @@ async def test_values_that_cannot_be_fetched_are_stated(tmp_path: Path):
     assert len(written.left_out) == 1
     assert written.left_out[0].startswith("event 1, 70,000 bytes: ")
     assert len(read_history(tmp_path / "x.json").events) == HISTORY_EVENTS
+
+
+async def test_one_history_gives_one_file(tmp_path: Path):
+    history = read_history(HISTORY)
+    for name in ("a.json", "b.json", "a.json.gz", "b.json.gz"):
+        await write_history(WorkflowHistory("x", history.events), tmp_path / name, data_converter())
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+    text = (tmp_path / "a.json").read_text("utf-8")
+    ordered = json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert text == ordered + "\n", "protobuf's maps have no order"
