@@ -35,6 +35,7 @@ from .notebook.bundle import BundleFiles, write_bundle
 from .notebook.catalog import live_workflows, newest
 from .notebook.cell_log import CellLog
 from .notebook.closure import resolve
+from .notebook.instead import check_plain, check_read
 from .payloads import data_converter, select_storage
 from .payloads.refusal import Unfit
 from .payloads.survey import refusal, survey
@@ -146,19 +147,27 @@ class Session:
         """
         self.runtime().load_bundle(self.host_spec(), bundle.path)
 
-    def bundle(self, workflow: Workflow[Any, Any]) -> BundleFiles:
+    def bundle(self, workflow: Workflow[Any, Any], instead: Mapping[str, Any] | None = None) -> BundleFiles:
         """Bundles a workflow from the cells as they were last executed.
+
+        Args:
+            workflow: The workflow.
+            instead: Plain data in the place of constants that it reads, by name.
 
         Raises:
             ClosureError: It can't run outside the notebook; names every reason.
+            ResumeRefused: It reads no constant of such a name, or the value is no plain data.
         """
+        check_plain(instead or {})
         closure = resolve(
             [workflow.fn.__qualname__],
             self.cells,
             self.namespace,
             directory=self.directory,
             capture=workflow.start_options.capture,
+            instead=instead,
         )
+        check_read(workflow.name, closure, instead or {})
         home = self.home if self.home.bundles.is_dir() else self.home.create()
         return write_bundle(closure, home.bundles)
 
@@ -270,8 +279,12 @@ class Session:
             thread.shutdown(wait=False)
         return starting.result()
 
-    def corrected(self, run: schema.Run) -> Path:
+    def corrected(self, run: schema.Run, constants: Mapping[str, Any]) -> Path:
         """The bundle of a run's workflow as its code is now: of the notebook, else the newest one on disk.
+
+        Args:
+            run: The run.
+            constants: Plain data in the place of constants that the code reads, by name.
 
         Raises:
             ClosureError: It can't run outside the notebook.
@@ -280,8 +293,8 @@ class Session:
         for value in list(self.namespace.values()):
             workflow = cast("Workflow[Any, Any] | None", value if isinstance(value, Workflow) else None)
             if workflow is not None and workflow.name == run.workflow:
-                return self.bundle(workflow).path
-        return newest_of(self.home, run)
+                return self.bundle(workflow, constants).path
+        return newest_of(self.home, run, constants)
 
     def workshop(self) -> HostWorkshop:
         """Where runs are resumed from this kernel or terminal."""

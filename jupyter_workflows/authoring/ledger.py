@@ -52,4 +52,10 @@ def kept_in(payload: Payload) -> Kept | None:
         return None
 
 
+def is_of_another_run(payload: Payload) -> bool:
+    """Whether a step's result was worked out, and paid for, by the run that this one is a fork of."""
+    kept = kept_in(payload)
+    return kept is not None and bool(kept.id)
+
+
 ledger: ContextVar[Ledger | None] = ContextVar("ledger", default=None)

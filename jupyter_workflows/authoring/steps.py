@@ -20,7 +20,7 @@ from . import bundles
 from .compensation import travelling
 from .effects import Effect, any_undo, ended, has_effect, key_in
 from .irreversible import allowed
-from .ledger import usage_in
+from .ledger import is_of_another_run, usage_in
 from .messages import in_workflow_only
 from .open_approvals import MEMO_PREFIX
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
@@ -99,7 +99,7 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
     else:
         raw = await performed(activity, positional, step)
     usage = usage_in(raw.payload)
-    if usage is not None:
+    if usage is not None and not is_of_another_run(raw.payload):
         state.usage += usage
     return temporalio.workflow.payload_converter().from_payload(raw.payload, activity.result_type)
 
@@ -120,8 +120,9 @@ async def with_effect(
     async def run() -> temporalio.common.RawValue:
         try:
             raw = await performed(activity, positional, step, cancellation=Cancellation.WAIT_CANCELLATION_COMPLETED)
-            key = key_in(raw.payload, temporalio.workflow.info().workflow_id, step)
-            state.effects.done.append(Effect(step, activity, inputs, raw.payload, key))
+            if not is_of_another_run(raw.payload):
+                key = key_in(raw.payload, temporalio.workflow.info().workflow_id, step)
+                state.effects.done.append(Effect(step, activity, inputs, raw.payload, key))
             return raw
         finally:
             del state.effects.open[step]

@@ -30,6 +30,7 @@ FUNCTIONS = {
     "cancel": ("run_commands", "cancel"),
     "terminate": ("run_commands", "terminate"),
     "resume": ("resume_commands", "resume"),
+    "fork": ("resume_commands", "fork"),
     "rollback": ("rollback_commands", "roll_back"),
     "signal": ("run_commands", "signal"),
     "query": ("run_commands", "query"),

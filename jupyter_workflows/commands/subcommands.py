@@ -272,6 +272,21 @@ SUBCOMMANDS = (
         ["resume review-1f2e3d4c --plan", "resume review-1f2e3d4c --from summarise-2"],
     ),
     Subcommand(
+        "fork",
+        "run another branch beside a run",
+        "Starts another run that keeps what a run has done and does the rest otherwise: with the code as it is now, "
+        "with other arguments or, in a notebook, with other constants. The run itself is left as it is. Says what is "
+        "kept and what runs; with --plan it does no more than that.",
+        [
+            RUN,
+            option("changes", metavar="JSON", nargs="?", help="other arguments or constants, as a JSON object"),
+            option("--from", dest="from_step", metavar="STEP", help="the step to run again; by default what differs"),
+            option("--results", metavar="JSON", help="values in the place of recorded results: an object by step"),
+            option("--plan", action="store_true", help="only say what would happen"),
+        ],
+        ["fork review-1f2e3d4c --from summarise-2", 'fork review-1f2e3d4c \'{"model": "small"}\' --plan'],
+    ),
+    Subcommand(
         "rollback",
         "undo what a run did",
         "Lists what the steps of a run did: what is undone, what can be, what can't. With --yes it is undone, the last "

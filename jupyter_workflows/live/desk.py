@@ -9,7 +9,10 @@ from typing import Any
 from ..errors import JupyterWorkflowsError
 from ..runs import decisions, discussion
 from ..runs.access import RunAccess
+from ..runs.forking.carrying import BRANCH, forked
+from ..runs.forking.planning import ForkWish
 from ..runs.handle import Run
+from ..runs.listing import fetch_forks
 from ..runs.reading import RunReader
 from ..runs.resuming.carrying import resumed
 from ..runs.resuming.display import plan_text
@@ -25,6 +28,8 @@ from .messages import (
     AskDecision,
     AskDetails,
     Asked,
+    AskFork,
+    AskForks,
     AskOpen,
     AskResume,
     AskRollBack,
@@ -136,14 +141,29 @@ class Desk:
                 await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
                 self.look_again()
                 return Answer(request=asked.request)
-            case AskRollBack():
-                return await self.rolled_back(asked)
-            case AskResume():
-                return await self.resumed(asked)
+            case AskRollBack() | AskResume() | AskFork() | AskForks():
+                return await self.corrected(asked)
             case AskStart():
                 return await self.started(asked)
             case AskOpen():
                 return Answer(request=asked.request, topic=await self.opened(asked))
+
+    async def corrected(self, asked: AskRollBack | AskResume | AskFork | AskForks) -> Answer:
+        """What is done about a run that did not do what it should, or could do it otherwise.
+
+        Raises:
+            JupyterWorkflowsError: It is refused; says why.
+        """
+        match asked:
+            case AskRollBack():
+                return await self.rolled_back(asked)
+            case AskResume():
+                return await self.resumed(asked)
+            case AskFork():
+                return await self.forked(asked)
+            case AskForks():
+                run = self.run_topic(asked.topic)
+                return Answer(request=asked.request, runs=await fetch_forks(self.access, run.workflow_id, BRANCH))
 
     async def opened(self, asked: AskOpen) -> str:
         """The topic of a run of a list; it is read while the answer is on its way to the view.
@@ -171,6 +191,21 @@ class Desk:
             return Answer(request=asked.request, plan=plan_text(plan))
         self.look_again()
         return Answer(request=asked.request, topic=self.add_run(topic.workflow_id, run_id))
+
+    async def forked(self, asked: AskFork) -> Answer:
+        """Runs another branch beside a run, or tells what that would do.
+
+        Raises:
+            ResumeRefused: It can't be done as wished; says why.
+        """
+        topic = self.run_topic(asked.topic)
+        reader = RunReader(self.access, topic.workflow_id, topic.run_id)
+        wish = ForkWish(from_step=asked.from_step, changes=asked.changes)
+        plan, ids = await forked(reader, wish, only_plan=asked.plan, by=self.user)
+        if ids is None:
+            return Answer(request=asked.request, plan=plan_text(plan))
+        self.look_again()
+        return Answer(request=asked.request, topic=self.add_run(*ids))
 
     async def rolled_back(self, asked: AskRollBack) -> Answer:
         """Has a run rolled back; where another run undoes it, the answer names that.

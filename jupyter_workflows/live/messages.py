@@ -220,7 +220,8 @@ class Answer(Wire):
     details: StepDetails | None = None
     approval: ShownApproval | None = None
     topic: str | None = Field(default=None, description="The run that was started or opened")
-    plan: str | None = Field(default=None, description="What resuming would do, as text")
+    runs: list[Run] = Field(default=[], description="The runs that were asked for")
+    plan: str | None = Field(default=None, description="What resuming or forking would do, as text")
 
 
 class Follow(Wire):
@@ -322,6 +323,25 @@ class AskResume(Wire):
     plan: bool = Field(default=False, description="Only say what would happen")
 
 
+class AskFork(Wire):
+    """Runs another branch beside a run, or asks what that would do; the answer names the new run's topic."""
+
+    type: Literal["fork"] = "fork"
+    request: int
+    topic: str
+    from_step: str | None = Field(default=None, max_length=500)
+    changes: dict[str, Any] = Field(default={}, description="Other arguments of the workflow, by name")
+    plan: bool = Field(default=False, description="Only say what would happen")
+
+
+class AskForks(Wire):
+    """Asks which runs were forked from one."""
+
+    type: Literal["forks"] = "forks"
+    request: int
+    topic: str
+
+
 class AskStart(Wire):
     """Starts a workflow."""
 
@@ -354,7 +374,9 @@ Told = (
     | Trouble
     | Answer
 )
-Request = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskStart | AskOpen
+Request = (
+    AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskFork | AskForks | AskStart | AskOpen
+)
 Asked = Follow | Request
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])
 MAX_MESSAGE_CHARACTERS = 4_000_000

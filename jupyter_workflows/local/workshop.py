@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import ResumeRefused
 from ..schema import Manifest, Run
@@ -33,7 +34,7 @@ class HostWorkshop:
         runtime: Callable[[], Runtime],
         *,
         own: Callable[[], HostSpec],
-        corrected: Callable[[Run], Path],
+        corrected: Callable[[Run, Mapping[str, Any]], Path],
         person: str,
         keep: bool = False,
     ) -> None:
@@ -59,9 +60,9 @@ class HostWorkshop:
             if self.keep_environment:
                 runtime.close()
 
-    def corrected(self, run: Run) -> Path:
-        """The bundle of a run's workflow as its code is now."""
-        return self.find(run)
+    def corrected(self, run: Run, constants: Mapping[str, Any] | None = None) -> Path:
+        """The bundle of a run's workflow as its code is now, with other values of constants where some are given."""
+        return self.find(run, constants or {})
 
     def host(self, queue: str) -> HostSpec:
         """The worker host of a queue: this process's own, else the one that served it last, else one like our own.
@@ -99,12 +100,17 @@ class HostWorkshop:
             runtime.ask_host(self.host(queue), question)
 
 
-def newest_of(home: Home, run: Run) -> Path:
+def newest_of(home: Home, run: Run, constants: Mapping[str, Any] | None = None) -> Path:
     """The bundle of a run's workflow that was made last; one of another notebook only where there is no other.
 
     Raises:
-        ResumeRefused: There is none.
+        ResumeRefused: There is none, or other constants are wanted: only a notebook can bundle them.
     """
+    if constants:
+        raise ResumeRefused(
+            f"workflow {run.workflow} has no parameter {next(iter(constants))!r}; a constant is changed from its "
+            "notebook: run.fork(...)"
+        )
     found: list[tuple[bool, float, Path]] = []
     for path in home.bundles.glob("jw_*/manifest.json"):
         with contextlib.suppress(OSError, ValueError):

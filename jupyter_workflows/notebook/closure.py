@@ -39,6 +39,7 @@ def resolve(
     *,
     directory: Path,
     capture: Sequence[str] = (),
+    instead: Mapping[str, object] | None = None,
 ) -> Closure:
     """Everything that some workflows need to run outside the notebook.
 
@@ -48,11 +49,12 @@ def resolve(
         namespace: The kernel's live names.
         directory: Where the notebook is: modules there are bundled too.
         capture: Names of live values to store as pickles.
+        instead: Plain data in the place of constants, by name.
 
     Raises:
         ClosureError: They can't run outside the notebook; carries every reason.
     """
-    closure, findings = examine(workflows, cells, namespace, directory=directory, capture=capture)
+    closure, findings = examine(workflows, cells, namespace, directory=directory, capture=capture, instead=instead)
     if closure is None:
         raise ClosureError(", ".join(workflows), findings.errors)
     return closure
@@ -77,9 +79,10 @@ def examine(
     *,
     directory: Path,
     capture: Sequence[str],
+    instead: Mapping[str, object] | None = None,
 ) -> tuple[Closure | None, Findings]:
     """The closure, if there is one, and all findings."""
-    gathering = Gathering(cells, namespace, capture)
+    gathering = Gathering(cells, namespace, capture, instead)
     roots = known_workflows(workflows, gathering)
     gathering.gather(roots)
     roles = Roles(gathering)

@@ -19,6 +19,7 @@ from .effects import dotted
 from .items import CapturedValue, Item
 from .live import compiled, function_nodes, function_of, same_code
 from .scopes import FunctionNode, Reference, references
+from .values import assignment
 from .workflow_code import FunctionCode
 
 LOADED = "load_captured"
@@ -29,15 +30,23 @@ class Gathering:
 
     Attributes:
         items: By name; an item that defines several names is there under each.
+        instead: Plain data in the place of what the notebook's constants are.
     """
 
-    def __init__(self, cells: CellLog, namespace: Mapping[str, object], capturing: Sequence[str]) -> None:
+    def __init__(
+        self,
+        cells: CellLog,
+        namespace: Mapping[str, object],
+        capturing: Sequence[str],
+        instead: Mapping[str, object] | None = None,
+    ) -> None:
         self.cells = cells
         self.names = Names(cells, namespace)
         self.findings = Findings()
         self.items: dict[str, Item] = {}
         self.imports: dict[str, Imported] = {}
         self.captured: list[CapturedValue] = []
+        self.instead = dict(instead or {})
         self._capturing = list(capturing)
         self._constants = Constants(self.names, self.calm)
         self._refused: set[str] = set()
@@ -116,6 +125,12 @@ class Gathering:
         self._enter(Item((name,), "constant", source, definitions[0] if definitions else None, live, verbatim=False))
 
     def _value(self, binding: Defined | LiveValue, location: CellLocation | None) -> None:
+        if binding.name in self.instead:
+            value = self.instead[binding.name]
+            definition = binding.definition if isinstance(binding, Defined) else None
+            source = assignment(binding.name, value)
+            self._enter(Item((binding.name,), "constant", source, definition, value, verbatim=False))
+            return
         verdict = self._constants.judge(binding)
         if verdict.refusal:
             self.findings.add(verdict.refusal.rule, location, **verdict.refusal.values)

@@ -17,10 +17,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.rollback import undone_by
-from ..schema.resumes import ResumeMark, read_mark
+from ..schema.resumes import ForkMark, ResumeMark, read_mark
 
 MOST_ANCESTORS = 50
-ORIGIN_MEMO = "jupyter_workflows.origin"
+FORK_MEMO = "forked"
 ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",
@@ -31,26 +31,32 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """A step that ended in an earlier run; without a result where it failed."""
+    """A step that ended in an earlier run; without a result where it failed.
+
+    It counts `whatever_code` it has now where it lies before the step that a person named.
+    """
 
     step: str
     activity: str
     scheduled: int
     input: list[Payload]
     result: list[Payload] | None
+    whatever_code: bool = False
 
 
 @dataclass
 class Ancestor:
     """An earlier run, with what it worked out beside and before the step that is run again.
 
-    `reset_event_id` is that of the reset in the run that came after it.
+    `reset_event_id` is that of the reset in the run that came after it. `id` is its workflow id where it is another
+    run, of which this one is a fork.
     """
 
     run_id: str
     bundle: str
     mark: ResumeMark
     reset_event_id: int
+    id: str = ""
     recorded: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
 
 
@@ -64,12 +70,14 @@ class Reset:
 
 
 async def ancestors(client: Client, workflow_id: str, run_id: str) -> list[Ancestor]:
-    """The runs before a resumed one, newest first; none where it was not resumed."""
+    """The runs before a resumed or forked one, newest first; none where it is neither."""
     found: list[Ancestor] = []
     current = run_id
     while len(found) < MOST_ANCESTORS:
         reset = await reset_of(client, workflow_id, current)
         if reset is None:
+            origin = await origin_of(client, workflow_id, current)
+            found += [origin] if origin else []
             break
         found.append(await ancestor(client, workflow_id, reset))
         current = reset.base_run_id
@@ -94,7 +102,65 @@ async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
         if found.step not in undone and undone_by(found.step) is None
     }
     bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
-    return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded)
+    return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded=recorded)
+
+
+async def origin_of(client: Client, workflow_id: str, run_id: str) -> Ancestor | None:
+    """The run that an execution began as a fork of, with what it worked out; None for no fork."""
+    mark = await fork_mark(client, await described(client, workflow_id, run_id))
+    if mark is None:
+        return None
+    recorded: dict[str, Recorded] = {}
+    ended: dict[str, int] = {}
+    scheduled: dict[int, HistoryEvent] = {}
+    async for event in client.get_workflow_handle(mark.id, run_id=mark.run_id).fetch_history_events():
+        if event.event_id > mark.until:
+            break
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            scheduled[event.event_id] = event
+        elif kind := ENDS.get(event.event_type):
+            attributes = getattr(event, kind)
+            began = scheduled.pop(attributes.scheduled_event_id, None)
+            if began is None:
+                continue
+            step = began.activity_task_scheduled_event_attributes
+            ended[step.activity_id] = event.event_id
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                recorded[step.activity_id] = Recorded(
+                    step.activity_id,
+                    step.activity_type.name,
+                    began.event_id,
+                    list(step.input.payloads),
+                    list(attributes.result.payloads),
+                    whatever_code=event.event_id < mark.point,
+                )
+    bundle = bundle_of_execution(await described(client, mark.id, mark.run_id))
+    resumed = ResumeMark(from_step=mark.from_step, by=mark.by, replaced=mark.replaced, input_of=mark.input_of)
+    return Ancestor(mark.run_id, bundle, resumed, 0, mark.id, kept_by_fork(mark, recorded, ended))
+
+
+def kept_by_fork(mark: ForkMark, recorded: dict[str, Recorded], ended: dict[str, int]) -> dict[str, Recorded]:
+    """Of what a run worked out, what its fork need not do again."""
+    undone = {undone_by(step) for step in recorded}
+    # What was scheduled after the step had ended may follow from what it gave.
+    until = ended.get(mark.from_step or "", 0)
+    return {
+        step: found
+        for step, found in recorded.items()
+        if step not in undone and undone_by(step) is None and not (until and found.scheduled > until)
+    }
+
+
+async def fork_mark(client: Client, info: WorkflowExecutionInfo) -> ForkMark | None:
+    """What the memo of an execution says about the run it was forked from; None where it is no fork of ours."""
+    payload = info.memo.fields.get(FORK_MEMO)
+    if payload is None:
+        return None
+    try:
+        (value,) = await client.data_converter.decode([payload])
+        return ForkMark.model_validate(value)
+    except Exception:  # noqa: BLE001 - whatever another put there is no mark of ours
+        return None
 
 
 async def steps_after(

@@ -1,8 +1,9 @@
-"""What a resumed run is given of the run before: results of steps that had finished beside the failed one.
+"""What a resumed or forked run is given of the run before: results of steps that it need not work out again.
 
 A reset keeps what lies before its point. Branches that ran beside the failed step may have finished after it: their
 steps are scheduled again, and the worker answers them from the old history where the step, its code and its input are
-the same. Only the workers of resumed runs look, so that nobody else pays for it.
+the same. A fork begins at the beginning: all that it keeps is answered so. Only the workers of such runs look, so that
+nobody else pays for it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from ..authoring.behaviour import BundleBehaviour
-from ..authoring.ledger import KEPT_KEY
+from ..authoring.effects import EFFECT_KEY
+from ..authoring.ledger import KEPT_KEY, kept_in
 from ..payloads.types import validate
 from ..schema import Kept
 from ..schema.resumes import Replacements
@@ -149,7 +151,8 @@ class Inbound(ActivityInboundInterceptor):
                 return await super().execute_activity(changed)
         found, ancestor = past.recorded.get(info.activity_id, (None, None))
         if found and ancestor and found.activity == info.activity_type:
-            same = self.handover.same_code(found.activity, self.handover.bundle.parent / f"jw_{ancestor.bundle}")
+            then = self.handover.bundle.parent / f"jw_{ancestor.bundle}"
+            same = found.whatever_code or self.handover.same_code(found.activity, then)
             if same and await self.same_input(found, input):
                 return await self.recorded(found, ancestor)
         return await super().execute_activity(input)
@@ -165,7 +168,13 @@ class Inbound(ActivityInboundInterceptor):
         if not found.result:
             return None
         (payload,) = await bare(self.handover.client, found.result[:1])
-        if KEPT_KEY not in payload.metadata:
+        if ancestor.id:
+            earlier = kept_in(payload)
+            kept = Kept(run_id=ancestor.run_id, id=ancestor.id, replaced_by=earlier.replaced_by if earlier else "")
+            payload.metadata[KEPT_KEY] = kept.model_dump_json().encode()
+            # What it did is that run's effect: a fork that is rolled back leaves it alone.
+            payload.metadata.pop(EFFECT_KEY, None)
+        elif KEPT_KEY not in payload.metadata:
             payload.metadata[KEPT_KEY] = Kept(run_id=ancestor.run_id).model_dump_json().encode()
         return temporalio.common.RawValue(payload)
 

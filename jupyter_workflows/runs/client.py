@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -19,6 +19,7 @@ from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
+    VersioningOverride,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
@@ -61,6 +62,9 @@ class StartRequest:
         starter: Who starts it.
         timeout: Bounds the run, waits for people included.
         summary: A short text for Temporal's own UI.
+        memo: What else the run's memo says from the start.
+        version: The version of a worker deployment that the run stays with.
+        signal: Name and value of a signal that the run begins with; then its id is to be a new one.
     """
 
     workflow: str
@@ -73,6 +77,9 @@ class StartRequest:
     starter: str | None = None
     timeout: timedelta | None = None
     summary: str | None = None
+    memo: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    version: VersioningOverride | None = None
+    signal: tuple[str, Any] | None = None
 
 
 def start_run(
@@ -132,6 +139,9 @@ async def send_start(access: RunAccess, request: StartRequest, id: str) -> str:
         "attach": (WorkflowIDReusePolicy.REJECT_DUPLICATE, WorkflowIDConflictPolicy.USE_EXISTING),
         "restart": (WorkflowIDReusePolicy.ALLOW_DUPLICATE, WorkflowIDConflictPolicy.TERMINATE_EXISTING),
     }[request.if_exists]
+    if request.signal is not None:
+        # The server starts and signals at once only so.
+        conflict = WorkflowIDConflictPolicy.USE_EXISTING
     handle = await access.client.start_workflow(
         request.workflow,
         args=list(request.args),
@@ -141,20 +151,23 @@ async def send_start(access: RunAccess, request: StartRequest, id: str) -> str:
         id_reuse_policy=reuse,
         id_conflict_policy=conflict,
         search_attributes=search_attributes(request),
-        memo=started_by(access, request, id),
+        memo={**request.memo, **started_by(access, request, id)} or None,
         static_summary=request.summary,
+        versioning_override=request.version,
+        start_signal=request.signal[0] if request.signal else None,
+        start_signal_args=[request.signal[1]] if request.signal else [],
     )
     return handle.result_run_id or ""
 
 
-def started_by(access: RunAccess, request: StartRequest, id: str) -> dict[str, Any] | None:
-    """Who starts the run, signed, for its memo; None where no key or nobody's name is at hand.
+def started_by(access: RunAccess, request: StartRequest, id: str) -> dict[str, Any]:
+    """Who starts the run, signed, for its memo; empty where no key or nobody's name is at hand.
 
     Raises:
         ApprovalRefused: The user's key can't be used.
     """
     if access.keys is None or request.starter is None:
-        return None
+        return {}
     statement = SignedStart(
         workflow_id=id,
         workflow=request.workflow,

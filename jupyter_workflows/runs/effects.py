@@ -47,6 +47,9 @@ def in_order(wanted: Iterable[str], first: Sequence[str]) -> list[str]:
 
 def effect_of(step: Step, undo: Step | None, kept: frozenset[str]) -> Effect | None:
     """The effect of a step; None where it has none, or is still at it."""
+    if step.kept and step.kept.id:
+        # The run it was forked from did it, and answers for it.
+        return None
     if not (step.undo or step.irreversible) or step.status in OPEN or (step.status != "completed" and not step.attempt):
         return None
     known: dict[str, Any] = {"step": step.id, "name": step.name, "undo": step.undo}

@@ -19,6 +19,7 @@ from ..errors import JupyterWorkflowsError, PayloadError, ResultNotReady
 from ..security.identity import local_user
 from .access import RunAccess, in_our_words, translated
 from .failures import exception_of, failed_step
+from .forking.forkable import Forkable
 from .history import Closing
 from .reading import RunReader, Snapshot
 from .reviewing import UNSET, Reviewable
@@ -54,7 +55,7 @@ def seconds_of(timeout: float | timedelta | None) -> float | None:
     return seconds
 
 
-class Run(Reviewable, Rewindable, Viewable, Generic[T]):
+class Run(Reviewable, Rewindable, Forkable, Viewable, Generic[T]):
     """One workflow execution; `await run` gives its result.
 
     The handle holds no state of the run: every question is put to Temporal, so a handle made anew after a

@@ -403,6 +403,7 @@ def _signalled(reduction: Reduction, event: HistoryEvent) -> None:
     at, name = time_of(event.event_time), attributes.signal_name.removeprefix(OUR_SIGNALS)
     draft = Draft(reduction.numbered(name), name, "signal", at, status="completed", started_at=at, finished_at=at)
     draft.arguments, draft.worker = list(attributes.input.payloads), attributes.identity
+    draft.ours = attributes.signal_name.startswith(OUR_SIGNALS)
     reduction.add(event, draft)
 
 

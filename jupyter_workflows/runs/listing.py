@@ -222,6 +222,24 @@ async def fetch_runs(access: RunAccess, wanted: Filter, limit: int) -> list[Run]
     return sorted(map(read_run, infos), key=lambda run: run.started_at, reverse=True)
 
 
+async def fetch_forks(access: RunAccess, id: str, branch: str, limit: int = PAGE) -> list[Run]:
+    """The runs that were forked from one, newest first: their ids begin with its own."""
+    start = f"{id}{branch}"
+    if not SAYABLE.fullmatch(start):
+        return []
+    # A fork's child runs and its own forks begin so, too.
+    infos = await fetch_infos(
+        access,
+        f"WorkflowId STARTS_WITH '{start}'",
+        limit,
+        lambda info: "/" not in info.execution.workflow_id.removeprefix(start),
+    )
+    newest: dict[str, Run] = {}
+    for run in sorted(map(read_run, infos), key=lambda run: run.started_at):
+        newest[run.id] = run
+    return list(newest.values())[::-1]
+
+
 async def count_runs(access: RunAccess, query: str) -> int:
     """How many runs fit the query."""
     request = CountWorkflowExecutionsRequest(namespace=access.client.namespace, query=query)

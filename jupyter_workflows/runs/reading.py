@@ -24,13 +24,14 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
+from ..plugin.ancestry import FORK_MEMO, fork_mark
 from ..schema import Approval, Effect, Failure, Manifest, Rollback, Run, Step, Token, Usage
 from .access import Patience, RunAccess, in_our_words
 from .effects import effects_of, left, read_rollback
 from .failures import payloads_of, read_failure
 from .history import Closing, Reduction
 from .listing import memo_payloads, open_approvals, read_run
-from .steps import Known, build_step
+from .steps import Known, build_step, forked_of
 from .values import Values
 
 # What happens to an activity is not in history while it runs: soon after news, then now and then, it is looked up.
@@ -198,6 +199,8 @@ class RunReader:
             run = run.model_copy(update={"status": closing.status, "closed_at": closing.at, "open_approvals": 0})
         if reduction.resumed is not None:
             run = run.model_copy(update={"resumed": reduction.resumed})
+        if FORK_MEMO in info.memo.fields:
+            run = run.model_copy(update={"forked": forked_of(await fork_mark(self.access.client, info))})
         manifest = self.manifest(run.bundle)
         steps = reduction.steps(values, manifest, bare=self.bare)
         rollback = read_rollback(values(reduction.rollback)) if reduction.rollback is not None else None

@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from ..authoring.bundles import LoadedBundle, bundle_of
 from ..authoring.effects import any_undo, key_in, undo_of
+from ..authoring.ledger import is_of_another_run
 from ..authoring.rollback import undo_run_id
 from ..authoring.undo_run import READ_EFFECTS, packed
 from ..schema import RecordedEffect, RollBackOrder
@@ -61,6 +62,8 @@ async def effects_in(
             if undo_of(activity):
                 inputs = await plain(client, draft.arguments)
                 output = (await plain(client, draft.results[:1]))[0]
+                if is_of_another_run(output):
+                    continue
                 effect = RecordedEffect(
                     step=draft.id,
                     activity=draft.name,

@@ -25,6 +25,7 @@ from ..schema import (
     CellLocation,
     Checked,
     Failure,
+    Forked,
     Kept,
     Manifest,
     Step,
@@ -34,6 +35,7 @@ from ..schema import (
     Usage,
     Wire,
 )
+from ..schema.resumes import ForkMark
 from ..tokens.checkpoint import apart, token_of
 from .failures import payloads_of, read_failure
 from .values import Decode
@@ -84,6 +86,7 @@ class Draft:
     task_event: int = 0
     finished_event: int = 0
     kept: Kept | None = None
+    ours: bool = False
     pending: PendingActivityInfo | None = None
     attempts_seen: dict[int, tuple[datetime, str]] = field(default_factory=dict[int, tuple[datetime, str]])
     built: Step | None = None
@@ -215,6 +218,16 @@ def usage_of(results: Sequence[Payload], output: Any) -> Usage | None:
         except ValidationError:
             return None
     return usage
+
+
+def forked_of(mark: ForkMark | None) -> Forked | None:
+    """What the memo of a fork says, for showing."""
+    if mark is None:
+        return None
+    replaced = [*mark.replaced, *([mark.input_of] if mark.input_of else [])]
+    return Forked(
+        id=mark.id, run_id=mark.run_id, from_step=mark.from_step, by=mark.by, changes=mark.changes, replaced=replaced
+    )
 
 
 def read_checked(value: object) -> Checked | None:

@@ -46,6 +46,7 @@ __all__ = [
     "Effect",
     "EffectStatus",
     "Failure",
+    "Forked",
     "Handover",
     "Kept",
     "KeptDecision",
@@ -169,6 +170,7 @@ class Kept(Wire):
     """Where a step's result comes from that this execution did not work out itself."""
 
     run_id: str = Field(default="", description="The earlier execution that did")
+    id: str = Field(default="", description="Workflow id of the run it was forked from, where that did")
     replaced_by: str = Field(default="", description="The person who put it in the place of the recorded one")
 
 
@@ -178,6 +180,17 @@ class Resumed(Wire):
     run_id: str = Field(description="The earlier execution")
     from_step: str | None = Field(default=None, description="The step from which things ran again")
     by: str = ""
+    replaced: list[str] = Field(default=[], description="Steps whose result or input a person replaced")
+
+
+class Forked(Wire):
+    """That a run is another branch of one there was."""
+
+    id: str = Field(description="Workflow id of the run it was forked from")
+    run_id: str = Field(description="The execution of it")
+    from_step: str | None = Field(default=None, description="The step from which things ran again")
+    by: str = ""
+    changes: list[str] = Field(default=[], description="Arguments and constants it was given otherwise")
     replaced: list[str] = Field(default=[], description="Steps whose result or input a person replaced")
 
 
@@ -317,6 +330,7 @@ class Run(Wire):
     open_approvals: int = 0
     history_events: int | None = None
     resumed: Resumed | None = Field(default=None, description="What it goes on from; lists don't know it")
+    forked: Forked | None = Field(default=None, description="What it was forked from; lists don't know it")
 
 
 class Segment(Wire):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from . import CellLocation, RunStatus, StepKind, StepStatus, Usage, Wire
 
-ResumeMode = Literal["reset", "live"]
+ResumeMode = Literal["reset", "live", "fork"]
 
 
 class ResumeMark(Wire):
@@ -39,8 +39,23 @@ def read_mark(reason: str) -> ResumeMark:
         return ResumeMark()
 
 
+class ForkMark(Wire):
+    """What a forked run is, in its memo: whose results its steps are answered with. No values of the user's."""
+
+    mark: Literal["jupyter_workflows.fork"] = "jupyter_workflows.fork"
+    id: str = Field(description="Workflow id of the run it was forked from")
+    run_id: str = Field(description="The execution of it")
+    until: int = Field(description="Event id: what that execution recorded later does not count")
+    from_step: str | None = Field(default=None, description="The step from which things run again")
+    point: int = Field(default=0, description="What had finished before this event is kept whatever its code is now")
+    by: str = ""
+    changes: list[str] = Field(default=[], description="Names of the arguments and constants that were changed")
+    replaced: list[str] = Field(default=[], description="Steps whose recorded result a person replaced")
+    input_of: str | None = Field(default=None, description="The step whose input a person replaced")
+
+
 class PlannedStep(Wire):
-    """A step of the run that is to be resumed, and what becomes of it."""
+    """A step of the run that is to be resumed or forked, and what becomes of it."""
 
     id: str
     name: str
@@ -61,20 +76,20 @@ class LaterDecision(Wire):
 
 
 class ResumePlan(Wire):
-    """What resuming a run would do: shown before anything is done."""
+    """What resuming or forking a run would do: shown before anything is done."""
 
     id: str
     run_id: str
     workflow: str
     status: RunStatus
     mode: ResumeMode = Field(
-        description="A new execution from an earlier point, or newer code for this one from now on"
+        description="A new execution from an earlier point, newer code for this one from now on, or another run"
     )
     bundle: str = Field(description="First 16 digits of the digest of the code it goes on with")
     bundle_before: str
     queue: str
     from_step: str | None = Field(default=None, description="The step from which things run again")
-    point: int = Field(default=0, description="Event id of the workflow task that is done again; 0 in mode live")
+    point: int = Field(default=0, description="Event id of the workflow task that is done again; 0 for none")
     last_event: int = Field(description="The history's last event as the plan was made")
     kept: list[PlannedStep] = Field(default=[])
     again: list[PlannedStep] = Field(default=[])
@@ -82,6 +97,7 @@ class ResumePlan(Wire):
     decisions: list[LaterDecision] = Field(default=[], description="They count if the same is asked again")
     replaced: list[str] = Field(default=[])
     input_of: str | None = None
+    changes: list[str] = Field(default=[], description="Arguments and constants that a fork is given otherwise")
 
     @property
     def usage_kept(self) -> Usage:

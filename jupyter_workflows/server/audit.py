@@ -13,6 +13,7 @@ from ..live.messages import (
     AskAct,
     AskCancel,
     AskDecision,
+    AskFork,
     AskResume,
     AskRollBack,
     AskStart,
@@ -93,7 +94,7 @@ class Audit:
         self.emit("run_stopped", {"run_id": run_id, "by": by, "how": how})
 
     def resumed(self, run_id: str, execution: str, user: str) -> None:
-        """A run goes on in a new execution."""
+        """A run goes on in a new execution, or another branch of it was started."""
         self.emit("run_started", {"run_id": run_id, "execution_id": execution, "workflow": "", "starter": user})
 
     def request(self, asked: Request, answer: Answer, user: str) -> None:
@@ -107,7 +108,7 @@ class Audit:
             self.discussed(answer.approval.approval, asked.act.type, user, to=to)
         elif isinstance(asked, AskCancel):
             self.stopped(ids_of_topic(asked.topic)[0], user, "cancel")
-        elif isinstance(asked, AskResume) and answer.topic:
+        elif isinstance(asked, (AskResume, AskFork)) and answer.topic:
             run_id, execution = ids_of_topic(answer.topic)
             self.resumed(run_id, execution, user)
         elif isinstance(asked, AskRollBack):

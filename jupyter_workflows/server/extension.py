@@ -73,7 +73,7 @@ def workshop_of(home: Home) -> HostWorkshop:
         home,
         lambda: Runtime(home),
         own=own,
-        corrected=lambda run: newest_of(home, run),
+        corrected=lambda run, constants: newest_of(home, run, constants),
         person=local_user(),
         keep=True,
     )

@@ -18,8 +18,10 @@ from ..notebook.catalog import bundled_workflows
 from ..runs import decisions, discussion
 from ..runs.access import RunAccess
 from ..runs.effects import left
+from ..runs.forking.carrying import BRANCH, forked
+from ..runs.forking.planning import ForkWish
 from ..runs.handle import Run as RunHandle
-from ..runs.listing import Filter, fetch_inbox, fetch_runs
+from ..runs.listing import Filter, fetch_forks, fetch_inbox, fetch_runs
 from ..runs.reading import RunReader, Snapshot
 from ..runs.resuming.carrying import resumed
 from ..runs.rollback import roll_back
@@ -112,6 +114,13 @@ class ResumeAnswer(Wire):
 
     run: Run
     plan: ResumePlan
+
+
+class ForkRequest(ResumeRequest):
+    """What another branch of a run does otherwise."""
+
+    changes: dict[str, Any] = Field(default={}, description="Other arguments of the workflow, by name")
+    results: dict[str, Any] = Field(default={}, description="Values in the place of recorded results, by step")
 
 
 class RollBackWanted(CancelRequest):
@@ -430,6 +439,25 @@ async def resume_run(call: Call) -> Wire:
     return ResumeAnswer(run=run, plan=found)
 
 
+async def fork_run(call: Call) -> Wire:
+    """Runs another branch beside a run on the newest bundle of its workflow, or tells what that would do."""
+    reader = await call.reader(call.body.run_id, start=True)
+    wish = ForkWish(from_step=call.body.from_step, changes=call.body.changes, results=call.body.results)
+    plan, ids = await forked(reader, wish, only_plan=call.body.plan, by=call.reviewer)
+    if ids is None:
+        return ResumeAnswer(run=await reader.run(), plan=plan)
+    call.hub.look_again()
+    call.audit(lambda audit: audit.resumed(*ids, call.reviewer))
+    return ResumeAnswer(run=await RunReader(reader.access, *ids).run(), plan=plan)
+
+
+async def list_forks(call: Call) -> Wire:
+    """The runs that were forked from one, the newest first."""
+    reader = await call.reader(None)
+    await reader.describe()
+    return RunsAnswer(runs=await fetch_forks(reader.access, reader.workflow_id, BRANCH))
+
+
 async def stopped(call: Call, how: Literal["cancel", "terminate"], ask: Callable[[Any], Awaitable[None]]) -> Run:
     """Ends a run one way or the other, and gives it as it then is."""
     reader = await call.reader(call.body.run_id)
@@ -512,6 +540,8 @@ OPERATIONS = (
     Operation("POST", "api/runs/{id}/cancel", STOP_RUNS, cancel, Run, body=CancelRequest),
     Operation("POST", "api/runs/{id}/terminate", STOP_RUNS, terminate, Run, body=TerminateRequest),
     Operation("POST", "api/runs/{id}/resume", START_RUNS, resume_run, ResumeAnswer, body=ResumeRequest),
+    Operation("POST", "api/runs/{id}/fork", START_RUNS, fork_run, ResumeAnswer, body=ForkRequest),
+    Operation("GET", "api/runs/{id}/forks", SEE_RUNS, list_forks, RunsAnswer),
     Operation("GET", "api/runs/{id}/effects", SEE_RUNS, list_effects, EffectsAnswer, RunQuery),
     Operation("POST", "api/runs/{id}/rollback", STOP_RUNS, undo, Run, body=RollBackWanted),
     Operation("GET", "api/inbox", SEE_APPROVALS, get_inbox, InboxAnswer, InboxQuery),

@@ -14,6 +14,7 @@ from ..live.messages import (
     AskAct,
     AskDecision,
     Asked,
+    AskFork,
     AskResume,
     AskRollBack,
     AskStart,
@@ -30,7 +31,7 @@ from .starts import Wanted, start
 from .topic_names import WorkflowName, read_topic
 from .workflows import find_workflow
 
-MAY_START = (AskDecision, AskAct, AskResume, AskRollBack, AskStart)
+MAY_START = (AskDecision, AskAct, AskFork, AskResume, AskRollBack, AskStart)
 Record = Callable[[Request, Answer], None]
 # More than a person can want at once.
 MAX_REQUESTS = 32

@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
-from ..live.messages import AskAct, AskCancel, AskDecision, Asked, AskOpen, AskResume, AskRollBack, AskStart
+from ..live.messages import (
+    AskAct,
+    AskCancel,
+    AskDecision,
+    Asked,
+    AskFork,
+    AskForks,
+    AskOpen,
+    AskResume,
+    AskRollBack,
+    AskStart,
+)
 from .topic_names import PlainName, WorkflowName, read_topic
 
 
@@ -49,9 +60,9 @@ def right_to(asked: Asked) -> Right:
             return DECIDE
         case AskCancel() | AskRollBack():
             return STOP_RUNS
-        case AskStart() | AskResume():
+        case AskStart() | AskResume() | AskFork():
             return START_RUNS
-        case AskOpen():
+        case AskOpen() | AskForks():
             return SEE_RUNS
         case _:
             return right_to_see(asked.topic)

@@ -6,27 +6,24 @@ the environment that its notebook gave it; where it has to be started, it gets t
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
-
-import jsonschema
+from typing import Any
 
 from ..connection import Settings
-from ..errors import ArgumentsError, RunAlreadyExists
+from ..errors import RunAlreadyExists
 from ..local.paths import Home
 from ..local.runtime import Runtime
 from ..local.specs import HostSpec, last_server
 from ..notebook.catalog import Found
 from ..runs.access import RunAccess
+from ..runs.arguments import checked
 from ..runs.client import StartRequest, starting
 from ..runs.handle import Run
 from ..runs.untrusted import one_line
-from ..schema import BundledWorkflow
 from ..worker import task_queue
 
 
@@ -45,84 +42,6 @@ class Wanted:
     arguments: Mapping[str, Any]
     starter: str
     id: str | None = None
-
-
-def checked(workflow: BundledWorkflow, arguments: Mapping[str, Any]) -> list[Any]:
-    """The arguments as they travel, in the order of the signature.
-
-    Raises:
-        ArgumentsError: One is missing, unknown or of a wrong type.
-    """
-    schema = workflow.parameters_schema
-    problem = mismatch(schema, dict(arguments)) if schema else None
-    if problem is not None and problem.absolute_path:
-        name = ".".join(str(part) for part in problem.absolute_path)
-        raise ArgumentsError(f"{workflow.name}'s argument {name}: {one_line(problem.message, 300)}", code="JW702")
-    return in_order(workflow, arguments)
-
-
-def mismatch(schema: dict[str, Any], value: Any) -> Any:
-    """What is most wrong with a value, as a `jsonschema.ValidationError`; None where it fits."""
-    untyped = cast("Any", jsonschema)
-    return untyped.exceptions.best_match(untyped.Draft202012Validator(schema).iter_errors(value))
-
-
-def in_order(workflow: BundledWorkflow, arguments: Mapping[str, Any]) -> list[Any]:
-    """The arguments in the order of the signature, with what it says of those that are left out.
-
-    Raises:
-        ArgumentsError: One is missing or unknown.
-    """
-    signature = ast.parse(f"def f{workflow.signature}: ...").body[0]
-    assert isinstance(signature, ast.FunctionDef)
-    args = signature.args
-    named = [*args.posonlyargs, *args.args]
-    defaults: dict[str, ast.expr | None] = {}
-    defaults |= {arg.arg: node for arg, node in zip(reversed(named), reversed(args.defaults), strict=False)}
-    defaults |= {arg.arg: node for arg, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)}
-    left = dict(arguments)
-    values = [value_of(workflow, arg.arg, left, defaults) for arg in named]
-    if args.vararg:
-        values.append(left.pop(args.vararg.arg, []))
-    values += [value_of(workflow, arg.arg, left, defaults) for arg in args.kwonlyargs]
-    if args.kwarg:
-        values.append(left)
-    elif left:
-        raise ArgumentsError(
-            f"{workflow.name} has no parameter {one_line(next(iter(left)), 80)!r}: "
-            f"{workflow.name}{one_line(workflow.signature, 300)}",
-            code="JW701",
-        )
-    return values
-
-
-def value_of(
-    workflow: BundledWorkflow, name: str, left: dict[str, Any], defaults: Mapping[str, ast.expr | None]
-) -> Any:
-    """The value of a parameter: what was given, else its default.
-
-    Raises:
-        ArgumentsError: It was not given, and its default is not plain data.
-    """
-    if name in left:
-        return left.pop(name)
-    properties: dict[str, Any] = workflow.parameters_schema.get("properties", {})
-    default = defaults.get(name)
-    if default is None:
-        raise ArgumentsError(
-            f"{workflow.name} lacks its argument {name!r}: {workflow.name}{one_line(workflow.signature, 300)}",
-            code="JW701",
-        )
-    if "default" in properties.get(name, {}):
-        return properties[name]["default"]
-    try:
-        return ast.literal_eval(default)
-    except ValueError:
-        raise ArgumentsError(
-            f"{workflow.name}'s argument {name!r} has a default that only the notebook can make "
-            f"({one_line(ast.unparse(default), 80)}): give a value",
-            code="JW701",
-        ) from None
 
 
 def host_of(home: Home, bundle: str, settings: Settings | None) -> HostSpec:

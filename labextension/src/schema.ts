@@ -18,7 +18,11 @@ export interface Answer {
    */
   topic: string | null;
   /**
-   * What resuming would do, as text
+   * The runs that were asked for
+   */
+  runs: Run[];
+  /**
+   * What resuming or forking would do, as text
    */
   plan: string | null;
 }
@@ -362,6 +366,10 @@ export interface Kept {
    */
   run_id: string;
   /**
+   * Workflow id of the run it was forked from, where that did
+   */
+  id: string;
+  /**
    * The person who put it in the place of the recorded one
    */
   replaced_by: string;
@@ -383,6 +391,80 @@ export interface ShownValue {
 export interface ShownApproval {
   approval: Approval;
   whole: boolean;
+}
+/**
+ * One workflow execution, as a list shows it.
+ */
+export interface Run {
+  /**
+   * Temporal's workflow id
+   */
+  id: string;
+  run_id: string;
+  workflow: string;
+  status: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "continued_as_new";
+  started_at: string;
+  closed_at: string | null;
+  /**
+   * Digest of the bundle it runs on
+   */
+  bundle: string | null;
+  notebook: string | null;
+  starter: string | null;
+  open_approvals: number;
+  history_events: number | null;
+  /**
+   * What it goes on from; lists don't know it
+   */
+  resumed: Resumed | null;
+  /**
+   * What it was forked from; lists don't know it
+   */
+  forked: Forked | null;
+}
+/**
+ * That an execution goes on from an earlier one.
+ */
+export interface Resumed {
+  /**
+   * The earlier execution
+   */
+  run_id: string;
+  /**
+   * The step from which things ran again
+   */
+  from_step: string | null;
+  by: string;
+  /**
+   * Steps whose result or input a person replaced
+   */
+  replaced: string[];
+}
+/**
+ * That a run is another branch of one there was.
+ */
+export interface Forked {
+  /**
+   * Workflow id of the run it was forked from
+   */
+  id: string;
+  /**
+   * The execution of it
+   */
+  run_id: string;
+  /**
+   * The step from which things ran again
+   */
+  from_step: string | null;
+  by: string;
+  /**
+   * Arguments and constants it was given otherwise
+   */
+  changes: string[];
+  /**
+   * Steps whose result or input a person replaced
+   */
+  replaced: string[];
 }
 /**
  * The approvals of all runs that are counted.
@@ -505,6 +587,33 @@ export interface AskDetails {
   request: number;
   topic: string;
   step: string;
+}
+/**
+ * Runs another branch beside a run, or asks what that would do; the answer names the new run's topic.
+ */
+export interface AskFork {
+  type: "fork";
+  request: number;
+  topic: string;
+  from_step: string | null;
+  /**
+   * Other arguments of the workflow, by name
+   */
+  changes: {
+    [k: string]: unknown;
+  };
+  /**
+   * Only say what would happen
+   */
+  plan: boolean;
+}
+/**
+ * Asks which runs were forked from one.
+ */
+export interface AskForks {
+  type: "forks";
+  request: number;
+  topic: string;
 }
 /**
  * Opens a run of a list.
@@ -1112,24 +1221,6 @@ export interface Reply {
   text: string;
 }
 /**
- * That an execution goes on from an earlier one.
- */
-export interface Resumed {
-  /**
-   * The earlier execution
-   */
-  run_id: string;
-  /**
-   * The step from which things ran again
-   */
-  from_step: string | null;
-  by: string;
-  /**
-   * Steps whose result or input a person replaced
-   */
-  replaced: string[];
-}
-/**
  * What a run that undoes another one starts with.
  */
 export interface RollBackOrder {
@@ -1177,32 +1268,6 @@ export interface Rollback {
    * Workflow id of the run whose steps these are; None: its own
    */
   of_run: string | null;
-}
-/**
- * One workflow execution, as a list shows it.
- */
-export interface Run {
-  /**
-   * Temporal's workflow id
-   */
-  id: string;
-  run_id: string;
-  workflow: string;
-  status: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out" | "continued_as_new";
-  started_at: string;
-  closed_at: string | null;
-  /**
-   * Digest of the bundle it runs on
-   */
-  bundle: string | null;
-  notebook: string | null;
-  starter: string | null;
-  open_approvals: number;
-  history_events: number | null;
-  /**
-   * What it goes on from; lists don't know it
-   */
-  resumed: Resumed | null;
 }
 /**
  * What changed; buffers: the changed steps, their earlier attempts, their indexes.

@@ -1,4 +1,4 @@
-"""Resuming by button, in both hosts: the kernel's own view, and JupyterLab's, fed by the Jupyter server."""
+"""Resuming and forking by button, in both hosts: the kernel's own view, and JupyterLab's, fed by the Jupyter server."""
 
 from __future__ import annotations
 
@@ -49,3 +49,25 @@ def test_failed_run_is_resumed_by_button_after_the_plan_was_shown(host: str, req
     view.locator(".jwl-nested .jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=120_000)
     opened.run(7)
     opened.cell(7).get_by_text("1 2 3 3 4").wait_for(timeout=60_000)
+
+
+@pytest.mark.parametrize("host", ["bare_notebook", "notebook"])
+def test_run_is_forked_by_button_with_another_argument(host: str, request: pytest.FixtureRequest):
+    notebook: Callable[..., Notebook] = request.getfixturevalue(host)
+    opened = notebook(LOAD, STEPS, BUGGY.format(by="2"), FLOW, "run = flow.start(0)\nrun", "print(open(LOG).read())")
+    for index in range(5):
+        opened.run(index)
+    view = opened.view(4)
+    view.locator(".jwl-bar .jwl-pill", has_text="completed").first.wait_for(timeout=120_000)
+    view.get_by_role("button", name="Fork…").click()
+    view.get_by_text("would keep everything").wait_for(timeout=60_000)
+    view.get_by_label("Other arguments, as JSON").fill('{"start": 10}')
+    view.get_by_role("button", name="Look again").click()
+    view.get_by_text("Changed: start").wait_for(timeout=60_000)
+    view.get_by_role("button", name="Yes, fork").click()
+    nested = view.locator(".jwl-nested")
+    nested.locator(".jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=120_000)
+    nested.get_by_text("forked from").wait_for(timeout=60_000)
+    view.locator(".jwl-branches", has_text="forks:").first.wait_for(timeout=60_000)
+    opened.run(5)
+    opened.cell(5).get_by_text("1 2 3 4 1 2 3 4").wait_for(timeout=60_000)

@@ -169,3 +169,47 @@ def test_finished_run_is_listed_and_rolled_back(server: Server, access: RunAcces
     again = server.post("api/runs/rest-seats/rollback")
     assert again.status == 409
     assert "left to undo" in again.json["error"]["message"]
+
+
+def test_run_is_planned_and_resumed_from_a_step(server: Server, access: RunAccess):
+    begun = start(server, "rest-resume")
+    waits(access, "rest-resume")
+    body = {"from_step": "measure-1", "plan": True}
+    planned = server.post("api/runs/rest-resume/resume", body).json
+    assert [step["id"] for step in planned["plan"]["again"]] == ["measure-1", "human_approval-1"]
+    assert planned["run"]["run_id"] == begun["run_id"], "a plan changes nothing"
+
+    resumed = server.post("api/runs/rest-resume/resume", body | {"plan": False, "run_id": begun["run_id"]}).json
+    assert resumed["run"]["run_id"] != begun["run_id"]
+    twice = server.post("api/runs/rest-resume/resume", body | {"plan": False, "run_id": begun["run_id"]}).json
+    assert twice["run"]["run_id"] == resumed["run"]["run_id"], "two who looked at one execution get one new one"
+    waits(access, "rest-resume")
+    assert server.get("api/runs/rest-resume").json["head"]["run"]["resumed"]["from_step"] == "measure-1"
+    unknown = server.post("api/runs/rest-resume/resume", {"from_step": "measure-9"})
+    assert (unknown.status, unknown.json["error"]["code"]) == (409, "resume-refused")
+    assert "it has measure-1" in unknown.json["error"]["message"]
+    assert server.post("api/runs/rest-resume/terminate").status == 200
+
+
+def test_run_is_forked_with_another_argument(server: Server, access: RunAccess):
+    begun = start(server, "rest-fork")
+    waits(access, "rest-fork")
+    body = {"changes": {"urgent": True}}
+    planned = server.post("api/runs/rest-fork/fork", body | {"plan": True}).json
+    assert [step["id"] for step in planned["plan"]["kept"]] == ["measure-1"]
+    assert server.get("api/runs/rest-fork/forks").json["runs"] == []
+
+    forked = server.post("api/runs/rest-fork/fork", body).json["run"]
+    assert (forked["starter"], forked["notebook"]) == (user(), begun["notebook"])
+    waits(access, forked["id"])
+    listed = server.get("api/runs/rest-fork/forks").json["runs"]
+    assert [run["id"] for run in listed] == [forked["id"]]
+    path = f"api/runs/{quote(forked['id'], safe='')}"
+    head = server.get(path).json["head"]
+    assert (head["run"]["forked"]["id"], head["run"]["forked"]["changes"]) == ("rest-fork", ["urgent"])
+    assert server.get(f"{path}/steps").json["steps"][0]["kept"]["id"] == "rest-fork"
+    wrong = server.post("api/runs/rest-fork/fork", {"changes": {"colour": "red"}})
+    assert (wrong.status, "no parameter 'colour'" in wrong.json["error"]["message"]) == (409, True)
+    assert server.get("api/runs/rest-fork").json["head"]["run"]["status"] == "running"
+    assert server.post(f"{path}/terminate").status == 200
+    assert server.post("api/runs/rest-fork/terminate").status == 200

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ except ImportError:  # pragma: no cover - Windows: the turn holds within a proce
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 0.3
+UNKNOWN_VERSION = "is not present in"
 PINNED_BEHAVIOUR = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
 PINNED = FieldMask(paths=["versioning_override"])
 _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
@@ -145,7 +146,7 @@ async def insisting(access: RunAccess, run_id: str, call: Any) -> Any:
         try:
             return await call()
         except RPCError as error:
-            if "is not present in" not in error.message or time.monotonic() > deadline:
+            if UNKNOWN_VERSION not in error.message or time.monotonic() > deadline:
                 raise translated(error, access, run_id) from None
             await asyncio.sleep(5 * LOOK_SECONDS)
 
@@ -197,16 +198,25 @@ async def pin(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutionO
 
 async def send_replacements(access: RunAccess, wanted: ResumePlan, run_id: str, wish: Wish, person: str) -> None:
     """Puts the replaced values into the new execution's history; its steps wait for them."""
-    inputs = {wanted.input_of: arguments(wish.input_override)} if wanted.input_of else {}
-    replacements = Replacements(
-        by=person,
-        at=datetime.now(UTC),
-        results={step: json_value(value, f"the result of {step}") for step, value in wish.results.items()},
-        inputs={step: json_value(values, f"the input of {step}") for step, values in inputs.items()},
-    )
+    replacements = replacements_of(wanted.input_of, wish.input_override, wish.results, person)
     handle = access.client.get_workflow_handle(wanted.id, run_id=run_id)
     with in_our_words(access, wanted.id):
-        await handle.signal(REPLACE, replacements.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
+        await handle.signal(REPLACE, replacements)  # pyright: ignore[reportUnknownMemberType]
+
+
+def replacements_of(step: str | None, override: Any, results: Mapping[str, Any], person: str) -> dict[str, Any]:
+    """The payload of the signal that puts values in the place of recorded ones.
+
+    Raises:
+        PayloadError: One can't travel.
+    """
+    inputs = {step: arguments(override)} if step else {}
+    return Replacements(
+        by=person,
+        at=datetime.now(UTC),
+        results={name: json_value(value, f"the result of {name}") for name, value in results.items()},
+        inputs={name: json_value(values, f"the input of {name}") for name, values in inputs.items()},
+    ).model_dump(mode="json")
 
 
 async def go_on(access: RunAccess, wanted: ResumePlan, run_id: str) -> None:
@@ -235,7 +245,8 @@ async def successor_of(reader: RunReader, run_id: str, asked_at: datetime) -> st
     successor = (await reader.describe_execution(run_id)).workflow_extended_info.reset_run_id
     if not successor:
         return ""
-    newest = await reader.run()
+    # Whoever names one execution means it, and yet is answered with the one that goes on.
+    newest = await RunReader(reader.access, reader.workflow_id, run_id).run()
     return newest.run_id if newest.status == "running" or newest.started_at > asked_at else ""
 
 

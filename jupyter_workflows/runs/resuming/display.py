@@ -16,6 +16,9 @@ def headline(plan: ResumePlan) -> str:
     """What is going to happen, in a sentence."""
     name = one_line(plan.id, 80)
     code = "the same code" if plan.bundle == plan.bundle_before else f"the code jw_{plan.bundle[:8]}"
+    if plan.mode == "fork":
+        start = f", from step {one_line(plan.from_step, 80)}" if plan.from_step else ""
+        return f"Run {name} is forked{start}: another run beside it, with {code}"
     if plan.mode == "live":
         return f"Run {name} goes on as it is, with {code} from its next step or attempt on"
     start = f"from step {one_line(plan.from_step, 80)}" if plan.from_step else "from where it broke off"
@@ -43,6 +46,8 @@ def warnings(plan: ResumePlan) -> Iterator[str]:
         yield f"The decision of {who} on {one_line(decision.approval, 60)} counts if the same is asked again"
     if plan.replaced:
         yield f"Recorded results are replaced: {', '.join(one_line(step, 60) for step in plan.replaced)}"
+    if plan.changes:
+        yield f"Changed: {', '.join(one_line(name, 60) for name in plan.changes)}"
     if plan.input_of:
         yield f"The input of {one_line(plan.input_of, 60)} is replaced"
     if plan.status == "running" and plan.mode == "reset":

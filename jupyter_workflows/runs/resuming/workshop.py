@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...authoring.launch import launcher_in_force
 from ...errors import ResumeRefused
@@ -27,12 +28,16 @@ class Workshop(Protocol):
         """Who resumes."""
         ...
 
-    def corrected(self, run: Run) -> Path:
+    def corrected(self, run: Run, constants: Mapping[str, Any] | None = None) -> Path:
         """The bundle of a run's workflow as its code is now.
+
+        Args:
+            run: The run.
+            constants: Plain data in the place of constants that the code reads, by name.
 
         Raises:
             ClosureError: It can't run outside the notebook.
-            ResumeRefused: There is no code of it here.
+            ResumeRefused: There is no code of it here, or it reads no such constant.
         """
         ...
 

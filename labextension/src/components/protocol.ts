@@ -7,6 +7,8 @@ import type {
   AskCancel,
   AskDecision,
   AskDetails,
+  AskFork,
+  AskForks,
   AskOpen,
   AskResume,
   AskRollBack,
@@ -39,7 +41,8 @@ export type Told =
 export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
-type Ask = AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskStart | AskOpen;
+type Ask =
+  AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskFork | AskForks | AskStart | AskOpen;
 /** A request without the number that it gets when it is sent. */
 export type Request = Ask extends infer A ? (A extends Ask ? Omit<A, "request"> : never) : never;
 

@@ -1,7 +1,77 @@
 import { useState } from "preact/hooks";
+import type { Answer } from "../schema";
 import { useAction } from "./hooks";
 import type { RunModel } from "./run_model";
 import { Alert } from "./text_views";
+
+interface PlannedProps {
+  /** What the button says before anything was looked at, and what it asks then. */
+  label: string;
+  question: string;
+  verb: string;
+  doing: string;
+  /** Asks for the plan, or to carry it out. */
+  ask: (plan: boolean) => Promise<Answer>;
+  /** Called with the topic of what was begun. */
+  onDone: (topic: string) => void;
+  /** What a person can still change, shown above the plan. */
+  children?: (look: () => void) => preact.ComponentChildren;
+}
+
+/** Something that is shown as a plan first, and done when a person says yes. */
+function Planned({ label, question, verb, doing: words, ask, onDone, children }: PlannedProps) {
+  const [open, setOpen] = useState(false);
+  const [plan, setPlan] = useState<string | null>(null);
+  const [doing, act] = useAction();
+  const look = () => {
+    // The form stays, also where the plan is refused: what is in it may be what has to change.
+    setOpen(children !== undefined);
+    setPlan(null);
+    return act(async () => {
+      setPlan((await ask(true)).plan);
+      setOpen(true);
+    });
+  };
+  const carryOut = () =>
+    act(async () => {
+      const answer = await ask(false);
+      setOpen(false);
+      setPlan(null);
+      if (answer.topic) onDone(answer.topic);
+    });
+  if (!open)
+    return (
+      <>
+        <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={look}>
+          {doing.busy ? "looking…" : label}
+        </button>
+        <Alert message={doing.error} />
+      </>
+    );
+  return (
+    <div class="jwl-resume" role="group" aria-label={question}>
+      {children?.(look)}
+      {plan !== null && <pre class="jwl-mono">{plan}</pre>}
+      <Alert message={doing.error} />
+      <span class="jwl-row">
+        <button type="button" class="jwl-approve" disabled={doing.busy || plan === null} onClick={carryOut}>
+          {doing.busy ? words : `Yes, ${verb}`}
+        </button>
+        <button
+          type="button"
+          class="jwl-quiet"
+          disabled={doing.busy}
+          onClick={() => {
+            setOpen(false);
+            setPlan(null);
+          }}
+        >
+          No
+        </button>
+      </span>
+    </div>
+  );
+}
 
 interface ResumeProps {
   model: RunModel;
@@ -13,40 +83,71 @@ interface ResumeProps {
 
 /** Goes on with corrected code; first it is shown what that keeps and what happens twice. */
 export function Resume({ model, step, onResumed }: ResumeProps) {
-  const [plan, setPlan] = useState<string | null>(null);
-  const [doing, act] = useAction();
   const asked = { type: "resume" as const, topic: model.topic, from_step: step ?? null };
-  const look = () =>
-    act(async () => {
-      setPlan((await model.link.ask({ ...asked, plan: true })).plan);
-    });
-  const resume = () =>
-    act(async () => {
-      const answer = await model.link.ask({ ...asked, plan: false });
-      setPlan(null);
-      if (answer.topic) onResumed(answer.topic);
-    });
-  if (plan === null)
-    return (
-      <>
-        <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={look}>
-          {doing.busy ? "looking…" : step ? "Resume from here…" : "Resume…"}
-        </button>
-        <Alert message={doing.error} />
-      </>
-    );
   return (
-    <div class="jwl-resume" role="group" aria-label="Resume this run?">
-      <pre class="jwl-mono">{plan}</pre>
-      <Alert message={doing.error} />
-      <span class="jwl-row">
-        <button type="button" class="jwl-approve" disabled={doing.busy} onClick={resume}>
-          {doing.busy ? "resuming…" : "Yes, resume"}
-        </button>
-        <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={() => setPlan(null)}>
-          No
-        </button>
-      </span>
-    </div>
+    <Planned
+      label={step ? "Resume from here…" : "Resume…"}
+      question="Resume this run?"
+      verb="resume"
+      doing="resuming…"
+      ask={plan => model.link.ask({ ...asked, plan })}
+      onDone={onResumed}
+    />
   );
+}
+
+/** Runs another branch beside the run, from a step or wherever the arguments given here make a difference. */
+export function Fork({
+  model,
+  step,
+  onForked,
+}: Omit<ResumeProps, "onResumed"> & { onForked: (topic: string) => void }) {
+  const [changes, setChanges] = useState("");
+  const ask = async (plan: boolean) => {
+    const asked = { type: "fork" as const, topic: model.topic, from_step: step ?? null };
+    return model.link.ask({ ...asked, changes: objectOf(changes), plan });
+  };
+  return (
+    <Planned
+      label={step ? "Fork from here…" : "Fork…"}
+      question="Run another branch beside this run?"
+      verb="fork"
+      doing="forking…"
+      ask={ask}
+      onDone={onForked}
+    >
+      {look => (
+        <label class="jwl-changes">
+          Other arguments, as JSON
+          <span class="jwl-row">
+            <input
+              type="text"
+              class="jwl-mono"
+              placeholder='{"model": "small"}'
+              value={changes}
+              onInput={event => setChanges(event.currentTarget.value)}
+              onChange={look}
+            />
+            <button type="button" class="jwl-quiet" onClick={look}>
+              Look again
+            </button>
+          </span>
+        </label>
+      )}
+    </Planned>
+  );
+}
+
+/** The values by name that a text gives; nothing for an empty one. */
+function objectOf(text: string): Record<string, unknown> {
+  if (!text.trim()) return {};
+  let value: unknown = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error('The other arguments are a JSON object of names and values, such as {"model": "small"}.');
+  return value as Record<string, unknown>;
 }

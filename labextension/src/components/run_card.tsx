@@ -7,7 +7,7 @@ import { useAction, useChanges, useNow } from "./hooks";
 import { Notice } from "./notice";
 import { OpenedRun } from "./run_list";
 import type { Link } from "./protocol";
-import { Resume } from "./resume";
+import { Fork, Resume } from "./resume";
 import { RunModel } from "./run_model";
 import type { Filter, StatusFilter } from "./scene";
 import { Pill } from "./status";
@@ -81,7 +81,8 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       ))}
       {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
       <Ending model={model} host={host} />
-      {!resumed && head.run.status !== "completed" && <Resume model={model} onResumed={setResumed} />}
+      {!resumed && <Corrections model={model} onBegun={setResumed} />}
+      <Branches key={`branches ${resumed}`} model={model} host={host} />
       {resumed && <NestedRun key={resumed} topic={resumed} link={model.link} host={host} />}
       <Effects model={model} host={host} />
       {canRollBack(head) && !undoing && <RollBack model={model} onUndo={setUndoing} />}
@@ -132,6 +133,62 @@ function Head({ model, host }: { model: RunModel; host: RunHost }) {
         </button>
       )}
     </header>
+  );
+}
+
+/** What can be done where a run did not do what it should, or could do it otherwise. */
+function Corrections({ model, onBegun }: { model: RunModel; onBegun: (topic: string) => void }) {
+  return (
+    <div class="jwl-row jwl-corrections">
+      {model.head!.run.status !== "completed" && <Resume model={model} onResumed={onBegun} />}
+      <Fork model={model} onForked={onBegun} />
+    </div>
+  );
+}
+
+/** The run that this one was forked from, and those that were forked from it. */
+function Branches({ model, host }: { model: RunModel; host: RunHost }) {
+  const { forked } = model.head!.run;
+  const [forks, setForks] = useState<Run[]>([]);
+  const [shown, setShown] = useState<Run | null>(null);
+  const origin = forked && { id: forked.id, run_id: forked.run_id };
+  useEffect(() => {
+    model.link.ask({ type: "forks", topic: model.topic }).then(
+      answer => setForks(answer.runs),
+      () => setForks([]),
+    );
+  }, [model]);
+  if (!forked && !forks.length) return null;
+  const open = (run: { id: string; run_id: string }) =>
+    host.openRun ? host.openRun(run.id, run.run_id) : setShown(run as Run);
+  const link = (run: { id: string; run_id: string }) => (
+    <button key={run.id} type="button" class="jwl-quiet jwl-mono jwl-any" onClick={() => open(run)}>
+      {oneLine(run.id, 80)}
+    </button>
+  );
+  return (
+    <>
+      <div class="jwl-note jwl-branches">
+        {origin && (
+          <>
+            forked from {link(origin)}
+            {forked.from_step && <> from step {oneLine(forked.from_step, 80)}</>}
+            {forked.changes.length > 0 && <>, changed: {oneLine(forked.changes.join(", "), 160)}</>}
+          </>
+        )}
+        {forks.length > 0 && <> forks: {forks.slice(0, 20).map(link)}</>}
+      </div>
+      {shown && (
+        <OpenedRun
+          key={shown.id}
+          link={model.link}
+          topic={model.topic}
+          id={shown.id}
+          runId={shown.run_id}
+          host={host}
+        />
+      )}
+    </>
   );
 }
 

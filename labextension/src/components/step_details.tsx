@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Attempt, CellLocation, Checked, StepDetails as Details } from "../schema";
-import { Resume } from "./resume";
+import { Fork, Resume } from "./resume";
 import type { RunModel } from "./run_model";
 import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
@@ -35,7 +35,12 @@ export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResu
         </button>
       </header>
       <Facts model={model} index={index} />
-      {onResumed && <Resume key={id} model={model} step={id} onResumed={onResumed} />}
+      {onResumed && (
+        <div class="jwl-row">
+          <Resume key={id} model={model} step={id} onResumed={onResumed} />
+          <Fork key={`fork ${id}`} model={model} step={id} onForked={onResumed} />
+        </div>
+      )}
       <Alert message={error} />
       {tokens && <TokenStream tokens={tokens} label={`Text of ${oneLine(id, 80)}`} />}
       {found && <Found found={found} onShow={onShow} onOpenChild={onOpenChild} />}

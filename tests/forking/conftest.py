@@ -1,0 +1,5 @@
+"""The notebook of `tests/resuming`: what forks needs no other."""
+
+from tests.resuming.conftest import notebook
+
+__all__ = ["notebook"]

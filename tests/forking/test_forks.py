@@ -1,0 +1,188 @@
+"""Another branch of a run beside it: what is kept is answered from its record, what differs runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_workflows.errors import ArgumentsError, ResumeRefused
+
+STEPS = """
+PROMPT = "be brief"
+STYLE = f"{PROMPT}, please"
+
+@activity(retry=ONCE)
+def load(name: str, log: str) -> str:
+    effect(log, "load")
+    return f"text of {name}"
+
+@activity(retry=ONCE)
+def summarise(text: str, model: str, log: str) -> str:
+    effect(log, "summarise")
+    return f"{STYLE}: {text} by {model}"
+
+@activity(retry=ONCE)
+def send(text: str, log: str) -> str:
+    effect(log, "send")
+    return "sent"
+"""
+FLOW = """
+@workflow
+async def report(name: str, log: str, model: str = "large") -> str:
+    text = await load(name, log)
+    summary = await summarise(text, model, log)
+    await send("a report", log)
+    return summary
+"""
+
+
+@pytest.fixture
+def ended(notebook: Any) -> Any:
+    """A run of three steps that completed."""
+    notebook.cell("steps", STEPS)
+    notebook.cell("flow", FLOW)
+    run = notebook.start("report", "sales", str(notebook.log))
+    assert run.result(timeout=60) == "be brief, please: text of sales by large"
+    assert notebook.effects() == ["load", "summarise", "send"]
+    notebook.log.write_text("")
+    return run
+
+
+def test_fork_from_a_step_keeps_what_was_before_and_leaves_the_run_alone(notebook, ended):
+    before = ended.describe()
+    fork = ended.fork("summarise-1")
+    assert fork.result(timeout=60) == ended.result()
+    assert notebook.effects() == ["summarise", "send"]
+    assert fork.id.startswith(f"{ended.id}/fork:")
+
+    snapshot = fork.snapshot()
+    assert [(step.id, step.kept.id) for step in snapshot.steps if step.kept] == [("load-1", ended.id)]
+    assert snapshot.run.forked is not None
+    assert (snapshot.run.forked.id, snapshot.run.forked.from_step) == (ended.id, "summarise-1")
+    assert snapshot.run.starter == before.starter
+    assert ended.describe() == before, "the run that was forked is what it was"
+    assert [found.id for found in ended.forks().records] == [fork.id]
+
+
+def test_fork_with_another_argument_runs_only_what_gets_another_input(notebook, ended):
+    planned = ended.plan_fork(model="small")
+    assert planned.plan.changes == ["model"]
+    assert "Changed: model" in repr(planned)
+    assert notebook.effects() == []
+    fork = planned.fork()
+    assert fork.result(timeout=60) == "be brief, please: text of sales by small"
+    assert notebook.effects() == ["summarise"]
+    assert [step.id for step in fork.steps() if step.kept] == ["load-1", "send-1"]
+
+
+def test_fork_with_another_constant_runs_the_steps_that_read_it(notebook, ended):
+    fork = ended.fork(PROMPT="be kind")
+    assert fork.result(timeout=60) == "be kind, please: text of sales by large"
+    assert notebook.effects() == ["summarise"]
+    assert notebook.namespace["PROMPT"] == "be brief"
+
+
+def test_fork_takes_the_cells_as_they_are_now(notebook, ended):
+    notebook.cell("steps", STEPS.replace('"sent"', '"sent twice"'))
+    planned = ended.plan_fork()
+    assert [step.id for step in planned.plan.kept] == ["load-1", "summarise-1"]
+    assert [step.id for step in planned.plan.twice] == ["send-1"]
+    planned.fork().result(timeout=60)
+    assert notebook.effects() == ["send"]
+
+
+def test_fork_with_a_replaced_result_or_input_records_who_replaced_it(notebook, ended):
+    fork = ended.fork(results={"load-1": "nothing"})
+    assert fork.result(timeout=60) == "be brief, please: nothing by large"
+    assert notebook.effects() == ["summarise"]
+    assert [step.kept.replaced_by for step in fork.steps() if step.kept and step.id == "load-1"] == [
+        notebook.session.workshop().person
+    ]
+
+    other = ended.fork("summarise-1", input_override=["much", "huge", str(notebook.log)])
+    assert other.result(timeout=60) == "be brief, please: much by huge"
+    assert notebook.effects() == ["summarise", "summarise", "send"]
+
+
+def test_fork_that_failed_is_resumed_and_forked_again(notebook, ended):
+    notebook.cell("steps", STEPS.replace('return "sent"', 'raise KeyError("no address")'))
+    fork = ended.fork("send-1")
+    fork.wait_for("failed", timeout=60)
+    notebook.cell("steps", STEPS)
+    assert fork.resume().result(timeout=60) == ended.result()
+    assert notebook.effects() == ["send", "send"]
+
+    second = fork.fork(model="tiny")
+    assert second.result(timeout=60) == "be brief, please: text of sales by tiny"
+    assert notebook.effects() == ["send", "send", "summarise"]
+    assert second.snapshot().run.forked.id == fork.id
+    assert [found.id for found in ended.forks().records] == [fork.id]
+
+
+REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
+    "nothing changes": (lambda run: run.fork(), ResumeRefused, r"would keep everything: name a step, .*'send-1'"),
+    "no such step": (lambda run: run.fork("sent-1"), ResumeRefused, r"no step 'sent-1': it has load-1"),
+    "no such name": (lambda run: run.fork(PROMT="x"), ResumeRefused, r"no constant 'PROMT': did you mean 'PROMPT'"),
+    "no plain data": (lambda run: run.fork(PROMPT=object()), ResumeRefused, r"PROMPT can't be a object"),
+    "wrong type": (lambda run: run.fork(model=7), ArgumentsError, r"report's argument model: 7 is not of type"),
+    "input of no step": (lambda run: run.fork(input_override=[1]), ResumeRefused, r"say from_step="),
+}
+
+
+@pytest.mark.parametrize("wish", REFUSED)
+def test_fork_that_makes_no_sense_is_refused(ended, wish):
+    fork, error, words = REFUSED[wish]
+    with pytest.raises(error, match=words):
+        fork(ended)
+    assert ended.forks().records == []
+
+
+BRANCHY = """
+@activity(compensate=unbook, retry=ONCE)
+def book(seat: str, log: str) -> str:
+    effect(log, f"book-{seat}")
+    return seat
+
+@activity(retry=ONCE)
+def check(seat: str, log: str, fail: bool) -> str:
+    effect(log, "check")
+    if fail:
+        raise KeyError(seat)
+    return seat
+
+@workflow
+async def trip(log: str, fail: bool = False) -> str:
+    seat = await book("4a", log)
+    if not await human_approval(f"Take {seat}?"):
+        return "left"
+    word = await wait_for_signal("go")
+    await book("4b", log)
+    await check(seat, log, fail)
+    return f"{seat} {word}"
+"""
+UNDO = """
+@activity
+def unbook(seat: str, log: str) -> None:
+    effect(log, f"unbook-{seat}")
+"""
+
+
+def test_fork_of_an_open_run_asks_people_again_hands_over_signals_and_undoes_only_its_own_effects(notebook):
+    notebook.cell("undo", UNDO)
+    notebook.cell("trip", BRANCHY)
+    run = notebook.start("trip", str(notebook.log))
+    run.signal("go", "on")
+    run.wait_for("approval", timeout=60)
+
+    fork = run.fork(fail=True)
+    fork.wait_for("approval", timeout=60)
+    fork.approve()
+    fork.wait_for("failed", timeout=60)
+    assert notebook.effects() == ["book-4a", "book-4b", "check", "unbook-4b"]
+    assert {effect.step: effect.status for effect in fork.effects()} == {"book-2": "undone"}
+
+    assert run.status == "running"
+    run.approve()
+    assert run.result(timeout=60) == "4a on"
+    assert {effect.step for effect in run.effects()} == {"book-1", "book-2"}
