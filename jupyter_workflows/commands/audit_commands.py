@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..errors import CommandError
-from ..runs.audit.exporting import AuditFile, save, verify_file
+from ..runs.audit.exporting import AuditFile, file_name, save, verify_file
 from ..runs.audit.report import render_report
 from ..runs.audit.verdict import Verdict
 from ..session import Session, get_run
 from .outcomes import Outcome
 from .tables import Cell, Facts, Several, Shown, Table
 
-UNFIT = re.compile(r"[^\w.-]+")
 VERIFY = "verify"
 
 
@@ -32,8 +30,7 @@ def audit(session: Session, arguments: Namespace) -> Outcome:
     if arguments.key:
         raise CommandError("--key names a key to trust when a file is checked: audit verify FILE --key FINGERPRINT")
     run = get_run(arguments.target)
-    path = arguments.path or f"{UNFIT.sub('-', run.id).strip('-.') or 'run'}.audit.jsonl"
-    written = run.audit(path, values=arguments.values, html=arguments.html)
+    written = run.audit(arguments.path or file_name(run.id), values=arguments.values, html=arguments.html)
     return Outcome(data=data_of(written), shown=written_facts(written))
 
 

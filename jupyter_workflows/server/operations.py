@@ -29,6 +29,7 @@ from ..runs.untrusted import one_line
 from ..schema import Approval, BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
 from ..schema.resumes import ResumePlan
 from .audit import Audit
+from .audit_files import AuditAnswer, AuditQuery, audit_run
 from .hub import Hub
 from .identity import refuse_another
 from .rights import (
@@ -544,6 +545,7 @@ OPERATIONS = (
     Operation("GET", "api/runs/{id}/forks", SEE_RUNS, list_forks, RunsAnswer),
     Operation("GET", "api/runs/{id}/effects", SEE_RUNS, list_effects, EffectsAnswer, RunQuery),
     Operation("POST", "api/runs/{id}/rollback", STOP_RUNS, undo, Run, body=RollBackWanted),
+    Operation("GET", "api/runs/{id}/audit", SEE_VALUES, audit_run, AuditAnswer, AuditQuery),
     Operation("GET", "api/inbox", SEE_APPROVALS, get_inbox, InboxAnswer, InboxQuery),
     Operation(
         *("POST", "api/runs/{id}/approvals/{approval}/decision", DECIDE, decide, ShownApproval),

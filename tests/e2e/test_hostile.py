@@ -11,6 +11,10 @@ import pytest
 from jupyter_workflows import schema
 from jupyter_workflows.live.feed import Telling
 from jupyter_workflows.live.messages import Tokens, wire_text
+from jupyter_workflows.runs.audit.chain import audit_file
+from jupyter_workflows.runs.audit.report import render_report
+from jupyter_workflows.runs.audit.verifying import verify
+from tests.runs import audit_records
 
 from . import hostile_views, stories
 from .bare_page import BarePage, PageServer, bare_page_server
@@ -103,6 +107,37 @@ def test_hostile_text_is_text_in_the_saved_picture(page: Any, server: PageServer
     )
     assert found == {"cards": len(cards), "ran": False, "made": 0, "handlers": [], "wide": False}
     assert noticed == [f"{server.address}static"]
+
+
+def test_hostile_text_is_text_in_an_audit_report(page: Any, server: PageServer):
+    entries = [entry for text in PAYLOADS for entry in audit_records.told(printed(text))]
+    data = audit_file(entries, private=bytes(32), signer=PAYLOADS[0])
+    verdict = verify(data, {})
+    verdict.remarks += PAYLOADS
+    server.pages["report"] = render_report(verdict.records, checked=verdict)
+    noticed: list[str] = []
+    page.on("console", lambda message: noticed.append(message.text) if "favicon" not in message.text else None)
+    page.on("request", lambda request: noticed.append(request.url))
+    page.set_viewport_size({"width": 480, "height": 900})
+    page.goto(f"{server.address}report")
+    found = page.evaluate(
+        """() => ({
+            sections: document.querySelectorAll('main > section').length,
+            ran: window.pwned !== undefined,
+            made: [...document.querySelectorAll(
+                'body :is(script,img,iframe,object,embed,link,base,meta,audio,video,form,input,a,style,svg)')].length,
+            handlers: [...document.querySelectorAll('body *')].flatMap(each => each.getAttributeNames())
+                .filter(name => !['class', 'datetime'].includes(name)),
+            wide: document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
+        })"""
+    )
+    assert found == {"sections": 7, "ran": False, "made": 0, "handlers": [], "wide": False}
+    assert noticed == [f"{server.address}report"]
+
+
+def printed(text: str) -> str:
+    """A text of bearable length: the report has each of them many times."""
+    return text[:3_000]
 
 
 def test_ten_megabytes_anywhere_stay_small(bare: BarePage):

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_workflows.local.paths import Home
+from jupyter_workflows.runs.audit.exporting import verify_file
+
 from .lab import Notebook, execute
 from .test_notebook import begin
 from .test_output import SLOW, has_ended
@@ -31,7 +34,21 @@ def shown_id(view: Any) -> str:
     return view.get_attribute("aria-label").removeprefix("Run ")
 
 
-def test_the_sidebar_counts_and_decides_and_opens_pages_that_come_back(notebook: Callable[..., Notebook]):
+def saves_the_audit_trail(page: Any, home: Home) -> None:
+    """The page of a run hands over a file that holds, and a report in which nothing of the run becomes markup."""
+    saved: list[Path] = []
+    for name in ("Audit file", "Report"):
+        with page.expect_download(timeout=SLOW) as download:
+            page.locator(".jwl-page").get_by_role("button", name=name, exact=True).click()
+        saved.append(download.value.path())
+    verdict = verify_file(saved[0], home.keys)
+    assert (verdict.problems, verdict.holds, verdict.acts) == ([], True, 2)
+    report = saved[1].read_text("utf-8")
+    assert "Pay &lt;script&gt;" in report
+    assert "<script" not in report
+
+
+def test_the_sidebar_counts_and_decides_and_opens_pages_that_come_back(notebook: Callable[..., Notebook], home: Home):
     opened = begin(notebook)
     page = opened.page
     opened.view(3).get_by_role("button", name="Approve").wait_for(timeout=SLOW)
@@ -52,6 +69,7 @@ def test_the_sidebar_counts_and_decides_and_opens_pages_that_come_back(notebook:
     page.get_by_role("button", name=number).focus()
     page.keyboard.press("Enter")
     has_ended(page.locator(".jwl-page"))
+    saves_the_audit_trail(page, home)
     # The layout is saved a moment after it changed; then the page is loaded anew, with its layout.
     assert page.evaluate(LAYOUT_SAVED, f"run:{number}")
     page.goto(f"{opened.address}/lab?token=test")

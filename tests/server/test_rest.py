@@ -7,7 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
+from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.runs.audit.exporting import trusted_keys
+from jupyter_workflows.runs.audit.verifying import verify
 from jupyter_workflows.runs.handle import Run
 
 from ..conftest import eventually
@@ -49,6 +52,21 @@ def test_a_run_from_start_to_end(server: Server, access: RunAccess):
     step = server.get("api/runs/rest-1/steps/measure-1").json
     assert (step["input"]["text"], step["output"]["text"]) == ("C-7", "3")
     assert server.get("api/runs/rest-1").json["head"]["run"]["status"] == "completed"
+
+
+def test_a_run_is_handed_over_as_an_audit_file(server: Server, runtime: Runtime):
+    start(server, "rest-audit")
+    assert server.post("api/runs/rest-audit/terminate", {"reason": "by mistake"}).status == 200
+    reply = server.get("api/runs/rest-audit/audit").json
+    verdict = verify(reply["file"].encode("ascii"), trusted_keys(runtime.home.keys))
+    assert (verdict.problems, verdict.holds) == ([], True)
+    assert verdict.fingerprint == reply["fingerprint"]
+    assert verdict.records[-2]["body"]["reason"] == "by mistake"
+    assert "by mistake" in reply["report"]
+    assert server.get("api/runs/rest-audit/audit").json == reply
+    hashes = server.get("api/runs/rest-audit/audit?values=hashes").json["file"]
+    assert ("C-7" in reply["file"], "C-7" in hashes) == (True, False)
+    assert server.get("api/runs/rest-audit/audit?values=none").status == 400
 
 
 def inbox(server: Server, id: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from .verdict import Verdict
 from .verifying import verify
 
 MOST_BYTES = 512 * 1024 * 1024
+UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ def write_audit(
         save(written, render_report(verdict.records, checked=None).encode())
     count = len(verdict.records)
     return AuditFile(target, reader.workflow_id, count, len(data), verdict.fingerprint, written, data)
+
+
+def file_name(run: str) -> str:
+    """A name for the audit file of a run."""
+    return f"{UNFIT.sub('-', run).strip('-.')[:120] or 'run'}.audit.jsonl"
 
 
 def save(path: Path, data: bytes) -> None:

@@ -43,7 +43,7 @@ def render_report(records: Sequence[dict[str, Any]], *, checked: Verdict | None)
     return page(
         f"Audit of {title}",
         f'<p class="muted">Audit report of a workflow run</p><h1>{words(head.get("workflow"), 120)}</h1>'
-        f'<p class="mono any">{words(head.get("run"), 200)}</p>',
+        f'<p class="mono">{words(head.get("run"), 200)}</p>',
         standing(file, checked),
         section("Summary", summary(file)),
         section("Decisions", decisions(file)),

@@ -19,31 +19,29 @@ STYLE = f"""
 :root{{{LIGHT};{LIGHT_GROUND};color-scheme:light dark}}
 @media screen and (prefers-color-scheme:dark){{:root{{{DARK};{DARK_GROUND}}}}}
 *{{box-sizing:border-box}}
-body{{margin:0;background:var(--jw-ground);color:var(--jw-text);
+body{{margin:0;overflow-wrap:anywhere;background:var(--jw-ground);color:var(--jw-text);
 font:14px/1.5 system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}}
 main{{max-width:940px;margin:0 auto;padding:32px 28px 64px}}
-h1{{font-size:24px;line-height:1.25;margin:0 0 2px;overflow-wrap:anywhere}}
+h1{{font-size:24px;line-height:1.25;margin:0 0 2px}}
 h2{{font-size:17px;margin:36px 0 10px;padding-bottom:5px;border-bottom:1px solid var(--jw-line)}}
-h3{{font-size:14px;margin:0 0 6px;overflow-wrap:anywhere}}
+h3{{font-size:14px;margin:0 0 6px}}
 p{{margin:0 0 8px}}
-.any{{overflow-wrap:anywhere}}
 .muted{{color:var(--jw-muted)}}
-.mono{{overflow-wrap:anywhere}}
 .mono,pre{{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}}
 pre{{margin:4px 0 8px;padding:8px 10px;background:var(--jw-raised);border:1px solid var(--jw-line);border-radius:6px;
 white-space:pre-wrap;overflow-wrap:anywhere;max-height:26em;overflow:auto}}
 dl{{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0 0 8px}}
 dt{{color:var(--jw-muted)}}
-dd{{margin:0;overflow-wrap:anywhere;min-width:0}}
+dd{{margin:0;min-width:0}}
 table{{width:100%;border-collapse:collapse;font-size:13px}}
 th{{text-align:left;font-weight:500;color:var(--jw-muted);font-size:12px}}
-th,td{{min-width:6em;padding:5px 10px 5px 0;vertical-align:top;overflow-wrap:anywhere}}
+th,td{{min-width:6em;padding:5px 10px 5px 0;vertical-align:top}}
 tr+tr td,thead+tbody tr td{{border-top:1px solid var(--jw-line)}}
 .when{{white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--jw-muted)}}
 .box{{border:1px solid var(--jw-line);border-radius:8px;padding:12px 14px;margin:0 0 12px}}
 .sign{{border-left:4px solid var(--c);background:var(--s);border-radius:4px;padding:9px 12px;margin:14px 0}}
 .tag{{display:inline-block;padding:0 8px;border-radius:99px;font-weight:600;font-size:12px;color:var(--c);
-background:var(--s);white-space:nowrap}}
+background:var(--s)}}
 .ok{{--c:var(--jw-ok);--s:var(--jw-ok-soft)}}.run{{--c:var(--jw-run);--s:var(--jw-run-soft)}}
 .wait{{--c:var(--jw-wait);--s:var(--jw-wait-soft)}}.fail{{--c:var(--jw-fail);--s:var(--jw-fail-soft)}}
 .off{{--c:var(--jw-off);--s:var(--jw-off-soft)}}

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CellLocation, Run } from "../schema";
 import { ApprovalCard } from "./approval_card";
+import { Audit } from "./audit";
 import { actor, decider } from "./decider";
 import { canRollBack, Effects, RollBack } from "./effects";
 import { useAction, useChanges, useNow } from "./hooks";
@@ -27,6 +28,8 @@ export interface RunHost {
   openRun?: (id: string, runId: string) => void;
   /** Offers to start the workflow of a run once more. */
   startAgain?: (run: Run) => void;
+  /** Hands over the audit file of a run, or the report of it. */
+  audit?: (run: Run, what: "file" | "report") => Promise<void>;
 }
 
 /** What shows a cell of one notebook, where the host can. */
@@ -88,6 +91,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       {canRollBack(head) && !undoing && <RollBack model={model} onUndo={setUndoing} />}
       {undoing && <NestedRun key={undoing} topic={undoing} link={model.link} host={host} />}
       <Decided model={model} />
+      <Audit run={head.run} host={host} />
       <Announcer model={model} waiting={waiting.length} />
     </section>
   );

@@ -57,7 +57,7 @@ const outputs: JupyterFrontEndPlugin<void> = {
   requires: [IWorkflows, IRenderMimeRegistry],
   activate: (app, found: Session, rendermime: IRenderMimeRegistry) => {
     const createRenderer = ({ mimeType }: { mimeType: string }) =>
-      new Output(mimeType, found, hostOf(app.commands), rendermime);
+      new Output(mimeType, found, hostOf(app.commands, found.settings), rendermime);
     // Before the view that the kernel feeds, whose rank is -10.
     for (const mime of MIMES) rendermime.addFactory({ safe: true, mimeTypes: [mime], createRenderer }, -20);
   },
@@ -70,7 +70,7 @@ const pages: JupyterFrontEndPlugin<void> = {
   requires: [IWorkflows],
   optional: [ILayoutRestorer, ICommandPalette],
   activate: (app, found: Session, restorer: ILayoutRestorer | null, palette: ICommandPalette | null) => {
-    const opened = new Pages(app, found, hostOf(app.commands));
+    const opened = new Pages(app, found, hostOf(app.commands, found.settings));
     addPageCommands(app, found, opened, palette);
     if (restorer) opened.restoreWith(restorer);
   },
@@ -83,7 +83,7 @@ const sidebar: JupyterFrontEndPlugin<void> = {
   requires: [IWorkflows, ISettings],
   optional: [ILayoutRestorer, ICommandPalette],
   activate: (app, found: Session, set: Settings, restorer: ILayoutRestorer | null, palette: ICommandPalette | null) => {
-    const made = new Sidebar(app, found, set, hostOf(app.commands));
+    const made = new Sidebar(app, found, set, hostOf(app.commands, found.settings));
     restorer?.add(made, made.id);
     made.place();
     addSidebarCommand(app, made, palette);
