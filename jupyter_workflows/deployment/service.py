@@ -23,6 +23,7 @@ from ..telemetry import flush
 from ..telemetry.metrics import native_runtime
 from ..worker import bundle_worker
 from . import versions
+from .gauges import Gauges
 from .health import Health
 from .packages import Deployed
 from .settings import ServiceSettings
@@ -97,7 +98,8 @@ class Service:
     async def connect(self) -> Client | None:
         """The connected client; a server that is not there yet is waited for, what it refuses is not tried again."""
         plugin = EnginePlugin(self.home.limits, grace=self.settings.grace)
-        runtime = native_runtime(str(self.settings.metrics) if self.settings.metrics else None)
+        listen = str(self.settings.metrics) if self.settings.metrics else None
+        runtime = native_runtime(listen, package=self.deployed.name)
         for attempt in range(10**9):
             try:
                 return await connect(self.connection, home=self.home, plugins=[plugin], runtime=runtime)
@@ -114,6 +116,7 @@ class Service:
         """Polls until told to end, then lets the steps end."""
         polling = asyncio.create_task(worker.run())
         promoting = asyncio.create_task(self.promote())
+        telling = asyncio.create_task(self.gauges().follow())
         stopping = asyncio.create_task(self.stop.wait())
         self.health.accepts = True
         log.info(
@@ -129,6 +132,7 @@ class Service:
         await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
         self.health.accepts = False
         promoting.cancel()
+        telling.cancel()
         stopping.cancel()
         if polling.done():
             self.health.alive = False
@@ -166,6 +170,12 @@ class Service:
             return
         if self.settings.promote != "never":
             log.info("new runs start on version %s", build_id)
+
+    def gauges(self) -> Gauges:
+        """What is told of the queue."""
+        assert self.client is not None
+        workflows = [workflow.name for workflow in self.deployed.manifest.workflows]
+        return Gauges(self.client, self.settings.queue, workflows)
 
     async def reaches_server(self) -> bool:
         """Whether Temporal answers."""

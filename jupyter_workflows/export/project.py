@@ -98,6 +98,8 @@ class Project:
             ".github/workflows/test.yml": rendering.render("github/test.yml", self.names),
             "Dockerfile": rendering.render("Dockerfile", self.names),
             **self.chart(),
+            "monitoring/alerts.yaml": rendering.render("monitoring/alerts.yaml", self.names),
+            "monitoring/dashboard.json": rendering.render("monitoring/dashboard.json", self.names),
             f"src/{self.package}/__init__.py": rendering.render("src/__init__.py", {}),
             f"src/{self.package}/__main__.py": rendering.render("src/__main__.py", self.names),
             "tests/test_replay.py": rendering.render("tests/test_replay.py", self.names),
@@ -118,6 +120,8 @@ class Project:
             "version": self.version,
             "python": self.python,
             "build": self.build,
+            # Grafana knows a dashboard by at most 40 characters.
+            "dashboard": self.name[:40],
         }
 
     @property
@@ -145,9 +149,9 @@ class Project:
         return {f"chart/{file}": rendering.render(f"chart/{file}", values) for file in CHART}
 
     def extras(self) -> list[str]:
-        """The extras of the base package that the code needs."""
+        """The extras of the base package that the code needs, and that of whoever looks after it."""
         source = self.sources()
-        found = {"ai"} if MODELS.search(source) else set[str]()
+        found = {"telemetry"} | ({"ai"} if MODELS.search(source) else set[str]())
         if "mcp" in {name.lower() for name in self.distributions} or re.search(r"\bMCP\w*\b", source):
             found.add("mcp")
         if "pandas" in self.distributions:

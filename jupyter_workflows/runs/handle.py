@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .audit.evidence import ValueMode
     from .audit.exporting import AuditFile
     from .resuming.resumption import Resumption
+    from .trace import Trace
 
 T = TypeVar("T")
 LOOK_SECONDS = 5.0
@@ -467,6 +468,22 @@ class Run(Reviewable, Rewindable, Forkable, Viewable, Generic[T]):
         from .views import timeline
 
         return timeline(self.snapshot())
+
+    def trace(self) -> Trace:
+        """The run as a trace, from its history: the run, its steps and their attempts over time, without any value.
+
+        Needs no collector. Where the run is sent to one, the trace says under which id it is there.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConnectionFailed: The server is out of reach.
+        """
+        from .trace import trace_of
+
+        async def looked_at() -> Trace:
+            return await trace_of(self.access, await self.reader.snapshot())
+
+        return loop_thread().run(looked_at())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude

@@ -79,7 +79,7 @@ BACKLOG = Metric(
 RECOVERY_RATE = Metric(
     "jupyter_workflows_recovery_rate",
     "gauge",
-    (),
+    ("workflow",),
     "Of the runs of the last day that met a failure, the share that completed; 1 where none met one",
 )
 METRICS = (
@@ -87,16 +87,26 @@ METRICS = (
     RUNS_OPEN, RUNS_STUCK, APPROVALS_WAITING, APPROVAL_AGE, BACKLOG, RECOVERY_RATE,
 )  # fmt: skip
 
+# From a step that only counts to a run that waits for people; the SDK's own end at ten seconds.
+SECONDS_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0, 21_600.0,
+    86_400.0, 604_800.0,
+)  # fmt: skip
+BUCKETS = {metric.name: SECONDS_BUCKETS for metric in METRICS if metric.kind == "seconds"} | {
+    COST.name: (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
+}
+
 _runtime: Runtime | None = None
 
 
-def native_runtime(prometheus: str | None = None) -> Runtime | None:
+def native_runtime(prometheus: str | None = None, *, package: str = "") -> Runtime | None:
     """The native runtime that sends metrics: to a collector where one is named, else where Prometheus asks for them.
 
     There is one per process: it has threads of its own.
 
     Args:
         prometheus: `address:port` to listen on.
+        package: The exported package that is served, a label of all metrics.
 
     Returns:
         None where nobody wants metrics: then the SDK's own runtime serves.
@@ -107,7 +117,12 @@ def native_runtime(prometheus: str | None = None) -> Runtime | None:
 
         logging = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"))
         _runtime = Runtime(
-            telemetry=TelemetryConfig(logging=logging, metrics=target(prometheus), global_tags=process_labels())
+            telemetry=TelemetryConfig(
+                logging=logging,
+                metrics=target(prometheus),
+                global_tags=labels(package),
+                attach_service_name=not is_on("metrics"),
+            )
         )
     return _runtime
 
@@ -117,19 +132,26 @@ def target(prometheus: str | None) -> Any:
     from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
     if not is_on("metrics"):
-        return PrometheusConfig(bind_address=str(prometheus), unit_suffix=True, durations_as_seconds=True)
+        return PrometheusConfig(
+            bind_address=str(prometheus),
+            unit_suffix=True,
+            durations_as_seconds=True,
+            histogram_bucket_overrides=BUCKETS,
+        )
     return OpenTelemetryConfig(
         url=url_of_metrics(),
         headers=headers_of_metrics() or None,
         metric_periodicity=interval_of_metrics(),
         durations_as_seconds=True,
         http=protocol("metrics") == "http",
+        histogram_bucket_overrides=BUCKETS,
     )
 
 
-def process_labels() -> dict[str, str]:
+def labels(package: str) -> dict[str, str]:
     """What is said of this process with each metric."""
-    return {"service.name": SERVICE, **resource_attributes()} if is_on("metrics") else {}
+    own = {"package": package} if package else {}
+    return {"service.name": SERVICE, **resource_attributes(), **own} if is_on("metrics") else own
 
 
 def meter() -> MetricMeter | None:

@@ -10,6 +10,8 @@ import pytest
 from jupyter_workflows import schema
 from jupyter_workflows.runs import static_html as html
 from jupyter_workflows.runs.style import STYLE
+from jupyter_workflows.runs.trace import Trace, spans_of
+from jupyter_workflows.runs.trace import render as render_trace
 from jupyter_workflows.runs.values import Stored, Unreadable
 
 from . import snapshots as made
@@ -78,6 +80,7 @@ def all_of(text: str) -> dict[str, str]:
         "inbox": html.render_inbox([asked]),
         "diagnostics": html.render_diagnostics([diagnostic], workflow=text),
         "workflow": html.render_workflow(workflow, digest=text, warnings=[diagnostic], remark=text),
+        "trace": render_trace(Trace(snapshot.run, spans_of(snapshot), None, snapshot.taken_at, snapshot.steps)),
     }
 
 

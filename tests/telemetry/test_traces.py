@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -73,11 +74,16 @@ def test_run_is_one_trace_from_its_cell_to_the_spans_of_its_steps(
         models.reply("fine")
         with kernel(own_home, tmp_path, {**receiver.environment, **models.environment}) as notebook:
             play(notebook, own_home, receiver, deadly=deadly)
+            shown = notebook.run("found = run.trace(); print(found.trace_id); print(found); found")
             assert eventually(lambda: receiver.named("run review") and receiver.named("step file_away"))
             assert eventually(lambda: receiver.logs)
             assert eventually(lambda: "jupyter_workflows_runs_ended" in receiver.metrics)
         check_tree(receiver)
         check_counts(receiver)
+        check_words(receiver)
+        (run,) = receiver.named("run review")
+        assert shown.startswith(run.trace)
+        assert SECRET not in shown
         assert [raw for raw in receiver.raw if SECRET.encode() in raw] == []
         key = models.environment["MISTRAL_API_KEY"].encode()
         assert [raw for raw in receiver.raw if key in raw] == []
@@ -121,3 +127,14 @@ def check_counts(receiver: Receiver) -> None:
     ]
     (run,) = receiver.named("run review")
     assert told == [("summarise-1", run.trace)] * 2
+
+
+def check_words(receiver: Receiver) -> None:
+    """Spans and attributes are those of the reference."""
+    page = (Path(__file__).parents[2] / "docs/reference/telemetry.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`([a-z_.]+)`", page))
+    kinds = {span.partition(" ")[0] for span in re.findall(r"`([a-zA-Z]+ [A-Z\[\]]+)`", page)}
+    ours = [span for span in receiver.spans if span.name != "look closely"]
+    assert {span.name.partition(" ")[0] for span in ours} - kinds == set()
+    assert {name for span in ours for name in span.attributes} - words == set()
+    assert {name for _, attributes, _ in receiver.logs for name in attributes} - words == set()
