@@ -180,6 +180,14 @@ class Notebook:
             timeout=seconds * 1000,
         )
 
+    def nudge(self, every_seconds: float = 5) -> None:
+        """Sends the kernel a message now and then, as long as the page is open.
+
+        ipykernel 7.0 to 7.3 may leave a message unread until the next one comes (ipykernel's issue 1554).
+        """
+        ask = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()"
+        self.page.evaluate(f"seconds => {{ setInterval({ask}, seconds * 1000); }}", every_seconds)
+
     def cell(self, index: int) -> Any:
         """A cell."""
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']")

@@ -69,6 +69,7 @@ def test_a_click_reaches_an_older_kernel_whose_cell_blocks(
     cells = (*CELLS, "import ipykernel\nprint(ipykernel.__version__)", blocking)
     name = request.node.callspec.id
     opened = Notebook(page, address, write_notebook(folder / f"older-{name}.ipynb", cells, older_kernel))
+    opened.nudge()
     view = run_all(opened)
     opened.run(4)
     opened.cell(4).get_by_text(f"{OLDER}.").wait_for()

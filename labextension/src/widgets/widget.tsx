@@ -28,11 +28,17 @@ function viewOf(bytes: Bytes): DataView {
     : new DataView(bytes);
 }
 
+// ipykernel 7.0 to 7.3 may leave a message unread until the next one comes (ipykernel's issue 1554).
+const NUDGE_MS = 300;
+
 /** The comm of a widget as a channel: each message is JSON text, with buffers beside it. */
 function channelOf(model: AnyModel<Traits>): Channel {
+  let nudge: ReturnType<typeof setTimeout> | undefined;
   return {
     send(text) {
       model.send({ text });
+      clearTimeout(nudge);
+      nudge = setTimeout(() => model.send({}), NUDGE_MS);
       return true;
     },
     listen(handler) {
@@ -40,7 +46,10 @@ function channelOf(model: AnyModel<Traits>): Channel {
         if (typeof message.text === "string") handler(message.text, (buffers ?? []).map(viewOf));
       };
       model.on("msg:custom", receive);
-      return () => model.off("msg:custom", receive);
+      return () => {
+        clearTimeout(nudge);
+        model.off("msg:custom", receive);
+      };
     },
   };
 }
