@@ -8,6 +8,8 @@
     ├── ConnectionFailed            no Temporal server could be reached
     ├── RuntimeFailed               the embedded runtime could not be started or kept up
     │   └── WorkerUnavailable       no worker host could be started for a bundle
+    ├── WorkflowNotFound            no bundle, or nothing that is published, has this name
+    ├── BadRequest                  a request is malformed, whatever it asks for
     ├── RunNotFound                 no run has this id
     ├── RunAlreadyExists            a run with this id exists, and the caller asked for a new one
     ├── WorkflowFailed              a run ended without a result; names the step, the cell and the line
@@ -20,6 +22,9 @@
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ExportFailed                a workflow could not be written as a package
+    ├── PublishRefused              a workflow can't be published as wished, or a token can't be made
+    ├── CallerRefused               a caller's token doesn't let it do that
+    ├── ScheduleRefused             a schedule can't be as wished, or there is none of this name
     ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
     ├── ResumeRefused               a run can't be resumed as wished; says from where it can
     ├── ResultNotReady              a wait for a run was over before the run was
@@ -107,6 +112,14 @@ class WorkerUnavailable(RuntimeFailed):
     """No worker host could be started for a bundle."""
 
 
+class WorkflowNotFound(JupyterWorkflowsError):
+    """No bundle on this machine, or nothing that is published, has this name."""
+
+
+class BadRequest(JupyterWorkflowsError):
+    """A request is malformed, whatever it asks for."""
+
+
 class RunNotFound(JupyterWorkflowsError):
     """No run has this id in the connected namespace."""
 
@@ -184,6 +197,18 @@ class ApprovalTimedOut(JupyterWorkflowsError):
 
 class ExportFailed(JupyterWorkflowsError):
     """A workflow could not be written as a package; nothing of what was there is lost."""
+
+
+class PublishRefused(JupyterWorkflowsError):
+    """A workflow can't be published as wished, or a token can't be made; names the option and what it takes."""
+
+
+class CallerRefused(JupyterWorkflowsError):
+    """A caller's token doesn't let it do that; says who can change it."""
+
+
+class ScheduleRefused(JupyterWorkflowsError):
+    """A schedule can't be as wished, or there is none of this name; names the field and what it takes."""
 
 
 class ReplayFailed(JupyterWorkflowsError):

@@ -34,6 +34,7 @@ RANKS = {
     "widgets": 8,
     "session": 8,
     "export": 9,
+    "publish": 9,
     "commands": 10,
     "magics": 11,
     "cli": 11,

@@ -42,6 +42,11 @@ FUNCTIONS = {
     "lint": ("workflow_commands", "lint"),
     "export": ("export_commands", "export_package"),
     "worker": ("workflow_commands", "worker"),
+    "publish": ("publish_commands", "publish_workflow"),
+    "unpublish": ("publish_commands", "unpublish_workflow"),
+    "published": ("publish_commands", "list_publications"),
+    "tokens": ("publish_commands", "tokens"),
+    "gateway": ("publish_commands", "gateway"),
 }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..errors import CommandError
-from .subcommands import SUBCOMMANDS, Subcommand
+from .options import Subcommand
+from .subcommands import SUBCOMMANDS
 
 DESCRIPTION = (
     "Durable workflows from notebooks: start them, watch them, decide what they ask, "

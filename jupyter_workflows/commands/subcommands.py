@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from ..schema import RunStatus
-
-
-@dataclass(frozen=True)
-class Option:
-    """An argument of a command.
-
-    Args:
-        flags: Its name, or its flags.
-        help: What it says, with unit and default.
-        settings: The rest of what argparse takes.
-        candidates: What completes it: `"runs"`, `"open runs"`, `"workflows"`, `"approvals"` or `"paths"`.
-    """
-
-    flags: tuple[str, ...]
-    help: str
-    settings: dict[str, Any]
-    candidates: str = ""
-
-
-def option(*flags: str, help: str, candidates: str = "", **settings: Any) -> Option:
-    """An argument of a command."""
-    return Option(flags, help, settings, candidates)
-
+from .options import WORKFLOW, Subcommand, option
+from .sharing_subcommands import SHARING
 
 RUN = option("run", metavar="RUN", help="the run's id, as `runs` lists it", candidates="runs")
 OPEN_RUN = option("run", metavar="RUN", help="the run's id, as `runs` lists it", candidates="open runs")
-WORKFLOW = option("name", metavar="NAME", help="the workflow's name", candidates="workflows")
 APPROVAL = option(
     "approval", metavar="APPROVAL", nargs="?", help="its id; not needed when one is open", candidates="approvals"
 )
@@ -58,26 +34,6 @@ DECISION = (
     option("--form", metavar="JSON", help="the form filled in, as a JSON object"),
     option("--value", metavar="JSON", help="the editable value as you changed it, as JSON"),
 )
-
-
-@dataclass(frozen=True)
-class Subcommand:
-    """A subcommand as the parser knows it.
-
-    Args:
-        name: The word.
-        help: What it does, in a few words.
-        description: The same in sentences.
-        options: Its arguments.
-        examples: Lines of arguments that work, without the program's name.
-    """
-
-    name: str
-    help: str
-    description: str
-    options: Sequence[Option] = ()
-    examples: Sequence[str] = ()
-
 
 SUBCOMMANDS = (
     Subcommand(
@@ -481,4 +437,5 @@ SUBCOMMANDS = (
         [option("path", metavar="PATH", help="the bundle's directory", candidates="paths")],
         ["worker ~/bundles/jw_0123456789abcdef"],
     ),
+    *SHARING,
 )

@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 from .. import cli
 from ..commands.arguments import call_arguments
 from ..commands.dispatch import run as run_command
+from ..commands.options import Subcommand, option
 from ..commands.outcomes import Outcome
 from ..commands.parser import parse
 from ..commands.run_commands import run_outcome
-from ..commands.subcommands import START, SUBCOMMANDS, Subcommand, option
+from ..commands.subcommands import START, SUBCOMMANDS
 from ..commands.tables import Cell, Facts, Table
 from ..connection import Settings, loop_thread
 from ..errors import CommandError, ConnectionFailed

@@ -22,7 +22,13 @@ from .paths import Home, read_json, write_private
 
 NAMESPACE = "jupyter-workflows"
 KEEP_CLOSED_RUNS_SECONDS = 10 * 365 * 24 * 3600
-SEARCH_ATTRIBUTES = {"JwBundle": "Keyword", "JwNotebook": "Keyword", "JwStarter": "Keyword", "JwOpenApprovals": "Int"}
+SEARCH_ATTRIBUTES = {
+    "JwBundle": "Keyword",
+    "JwNotebook": "Keyword",
+    "JwStarter": "Keyword",
+    "JwTool": "Keyword",
+    "JwOpenApprovals": "Int",
+}
 PORTS = range(20_000, 30_000)
 """Below the range that Linux and macOS take for outgoing connections: a client that retries against a dead server on a
 port of that range may be given the very port as its own, reach itself, and keep the server from coming back."""

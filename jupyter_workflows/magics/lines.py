@@ -13,6 +13,8 @@ from ..errors import CommandError
 from ..session import Session
 from .options import PROGRAM
 
+SERVING = {"worker": "worker PATH", "gateway": "gateway"}
+
 
 def run_line(session: Session, line: str) -> Any:
     """Carries out a line and gives what the cell displays; with `--json` plain data.
@@ -24,8 +26,9 @@ def run_line(session: Session, line: str) -> Any:
         arguments = parse(PROGRAM, split_line(line))
     except HelpShown as shown:
         return HelpText(shown.text)
-    if arguments.subcommand == "worker":
-        raise CommandError("`worker` serves until it is interrupted: run `jupyter workflows worker PATH` in a terminal")
+    if arguments.subcommand in SERVING:
+        command = f"jupyter workflows {SERVING[arguments.subcommand]}"
+        raise CommandError(f"`{arguments.subcommand}` serves until it is interrupted: run `{command}` in a terminal")
     outcome = run(session, arguments)
     if outcome.follow is not None:
         return follow(outcome, arguments)

@@ -28,7 +28,7 @@ from .local_modules import LocalModules, ModuleUnreadable, imported_modules
 from .placement import ordered, place
 from .rendering import class_names
 from .roles import Roles
-from .signatures import parameters_schema, signature_of, signature_text
+from .signatures import schemas_of, signature_of, signature_text
 from .workflow_code import PACKAGE
 
 
@@ -222,12 +222,14 @@ def bundled_workflow(item: Item, roles: Roles) -> BundledWorkflow:
     location, live = item.location, item.live
     assert location is not None
     assert item.function is not None
+    schemas = schemas_of(item.name, item.live)
     return BundledWorkflow(
         name=live.name if isinstance(live, Workflow) else item.name,
         function=item.name,
         signature=signature_text(item.function),
         description=live.description if isinstance(live, Workflow) else None,
-        parameters_schema=parameters_schema(item.name, item.live),
+        parameters_schema=schemas.parameters,
+        result_schema=schemas.result,
         activities=roles.steps_of(item.name),
         timeout_seconds=live.timeout.total_seconds() if isinstance(live, Workflow) and live.timeout else None,
         cell_id=location.cell_id,

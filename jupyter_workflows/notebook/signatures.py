@@ -45,8 +45,16 @@ STAYING: tuple[type, ...] = (
     types.FunctionType,
 )
 
-# The schema of each function whose name and types were these: it costs more than the rest of a bundle.
-_schemas: WeakKeyDictionary[types.FunctionType, tuple[str, dict[str, Any], dict[str, Any]]] = WeakKeyDictionary()
+
+class Schemas(typing.NamedTuple):
+    """JSON Schema of what a function takes and gives; empty where the annotations have none."""
+
+    parameters: dict[str, Any]
+    result: dict[str, Any]
+
+
+# The schemas of each function whose name and types were these: it costs more than the rest of a bundle.
+_schemas: WeakKeyDictionary[types.FunctionType, tuple[str, dict[str, Any], Schemas]] = WeakKeyDictionary()
 
 
 def untravelling(hint: object) -> object | None:
@@ -123,16 +131,27 @@ def signature_of(value: object) -> str:
     return str(inspect.signature(function)) if function else "(...)"
 
 
-def parameters_schema(name: str, value: object) -> dict[str, Any]:
-    """JSON Schema of the arguments by name; empty where the annotations have none."""
+def schemas_of(name: str, value: object) -> Schemas:
+    """JSON Schema of the arguments by name and of the result."""
     function = function_of(value)
     if function is None:
-        return {}
+        return Schemas({}, {})
     hints = hints_of(value)
     known = _schemas.get(function)
     if known is None or known[:2] != (name, hints):
-        known = _schemas[function] = (name, hints, described(name, function, hints))
+        found = Schemas(described(name, function, hints), result_schema(hints))
+        known = _schemas[function] = (name, hints, found)
     return known[2]
+
+
+def result_schema(hints: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a function's result; empty where its annotation has none."""
+    if "return" not in hints:
+        return {}
+    try:
+        return TypeAdapter(hints["return"]).json_schema(mode="serialization")
+    except Exception:  # noqa: BLE001 - a schema is a convenience, and pydantic raises many kinds for odd types
+        return {}
 
 
 def described(name: str, function: Callable[..., Any], hints: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ SEARCH_ATTRIBUTES = {
     "JwNotebook": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "JwStarter": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "JwOpenApprovals": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    "JwTool": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
 }
 
 
@@ -65,6 +66,7 @@ class StartRequest:
         memo: What else the run's memo says from the start.
         version: The version of a worker deployment that the run stays with.
         signal: Name and value of a signal that the run begins with; then its id is to be a new one.
+        tool: The published name under which it is called.
     """
 
     workflow: str
@@ -80,6 +82,7 @@ class StartRequest:
     memo: Mapping[str, Any] = field(default_factory=dict[str, Any])
     version: VersioningOverride | None = None
     signal: tuple[str, Any] | None = None
+    tool: str | None = None
 
 
 def start_run(
@@ -185,6 +188,7 @@ def search_attributes(request: StartRequest) -> TypedSearchAttributes:
         "JwBundle": (request.bundle or "")[:16],
         "JwNotebook": request.notebook,
         "JwStarter": request.starter,
+        "JwTool": request.tool,
     }
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(SearchAttributeKey.for_keyword(name), text) for name, text in texts.items() if text

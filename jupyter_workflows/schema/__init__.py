@@ -367,6 +367,7 @@ class BundledWorkflow(Wire):
     signature: str
     description: str | None = None
     parameters_schema: dict[str, Any] = Field(default={})
+    result_schema: dict[str, Any] = Field(default={})
     activities: list[str] = Field(default=[], description="Functions it awaits, in source order")
     timeout_seconds: float | None = Field(default=None, description="Bounds a run, waits for people included")
     cell_id: str

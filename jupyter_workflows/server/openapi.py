@@ -9,8 +9,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from .. import __version__
+from ..live.problems import ErrorAnswer, phrase
 from .operations import OPERATIONS, Operation
-from .problems import ErrorAnswer, phrase
 
 REFERENCE = "#/components/schemas/{model}"
 PARAMETER = re.compile(r"\{(\w+)\}")

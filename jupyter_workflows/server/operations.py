@@ -14,6 +14,8 @@ from ..errors import RunNotFound
 from ..live.feed import head_of
 from ..live.messages import ConnectionState, RunHead, ShownApproval, StepDetails
 from ..live.shown import shown_approval, shown_effect, shown_rollback, step_details
+from ..local.bundled import find_workflow
+from ..local.starts import Wanted, start
 from ..notebook.catalog import bundled_workflows
 from ..runs import decisions, discussion
 from ..runs.access import RunAccess
@@ -44,11 +46,9 @@ from .rights import (
     STOP_RUNS,
     Right,
 )
-from .starts import Wanted, start
 from .status import connection_state
 from .tickets import TICKET_SECONDS
 from .topic_names import UnknownTopic, is_text
-from .workflows import find_workflow
 
 MAX_ID = 1_000
 

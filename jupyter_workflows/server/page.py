@@ -23,13 +23,13 @@ from ..live.messages import (
     Trouble,
 )
 from ..live.topics import Topic
+from ..local.bundled import find_workflow
+from ..local.starts import Wanted, start
 from ..runs.access import RunAccess
 from .hub import Hub, framed
 from .identity import refuse_another
 from .outlet import Outlet
-from .starts import Wanted, start
 from .topic_names import WorkflowName, read_topic
-from .workflows import find_workflow
 
 MAY_START = (AskDecision, AskAct, AskFork, AskResume, AskRollBack, AskStart)
 Record = Callable[[Request, Answer], None]

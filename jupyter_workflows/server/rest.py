@@ -14,6 +14,7 @@ from tornado import web
 
 from ..connection import loop_thread
 from ..live.messages import wire_text
+from ..live.problems import answer_of, status_of
 from ..schema import Wire
 from ..telemetry.requests import request_span
 from .audit import Audit
@@ -21,7 +22,6 @@ from .hub import Hub
 from .identity import reviewer_here
 from .openapi import description
 from .operations import Call, Operation
-from .problems import answer_of, status_of
 from .rights import SEE_STATUS
 from .topic_names import UnknownTopic
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-from ..errors import JupyterWorkflowsError
+from ..errors import BadRequest
 from ..live.dashboards import PREFIX as DASHBOARD
 from ..live.dashboards import question_of
 from ..runs.listing import QUERY_STATUS, Filter
@@ -28,7 +28,7 @@ RUNS = 100
 FILTERS = ("workflow", "status", "notebook", "since", "limit")
 
 
-class UnknownTopic(JupyterWorkflowsError):
+class UnknownTopic(BadRequest):
     """There is no such topic."""
 
 

@@ -722,6 +722,9 @@ export interface BundledWorkflow {
   parameters_schema: {
     [k: string]: unknown;
   };
+  result_schema: {
+    [k: string]: unknown;
+  };
   /**
    * Functions it awaits, in source order
    */

@@ -8,23 +8,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from pydantic import Field, ValidationError
-from tornado.web import HTTPError
 
 from .. import errors
 from ..runs.untrusted import one_line, printable
 from ..schema import Wire
-from .topic_names import UnknownTopic
-from .workflows import WorkflowNotFound
 
 MAX_TEXT = 4_000
 # The first that fits counts.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.RunNotFound, 404),
-    (WorkflowNotFound, 404),
-    (UnknownTopic, 400),
+    (errors.WorkflowNotFound, 404),
+    (errors.BadRequest, 400),
+    (errors.CallerRefused, 403),
+    (errors.ScheduleRefused, 422),
     (errors.ArgumentsError, 422),
     (errors.PayloadError, 422),
     (errors.ApprovalRefused, 409),
@@ -59,8 +59,9 @@ class ErrorAnswer(Wire):
 
 def status_of(error: BaseException | None) -> int:
     """The status that an exception means."""
-    if isinstance(error, HTTPError):
-        return error.status_code
+    # Tornado's HTTPError and Starlette's HTTPException.
+    if isinstance(found := getattr(error, "status_code", None), int):
+        return found
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
@@ -90,13 +91,14 @@ def message_of(error: BaseException | None, status: int) -> str:
         return printable("; ".join(found[:10]), MAX_TEXT)
     if isinstance(error, errors.JupyterWorkflowsError):
         return printable(str(error), MAX_TEXT)
-    if isinstance(error, HTTPError) and error.log_message:
-        return one_line(error.log_message, 500)
+    told = getattr(error, "log_message", None) or getattr(error, "detail", None)
+    if isinstance(told, str) and told:
+        return one_line(told, 500)
     return phrase(status)
 
 
-def answer_of(error: BaseException | None, status: int) -> ErrorAnswer:
-    """The body of an answer to a request that failed."""
+def answer_of(error: BaseException | None, status: int, remedies: Mapping[int, str] = REMEDIES) -> ErrorAnswer:
+    """The body of an answer to a request that failed; `remedies` say what to do by the status."""
     return ErrorAnswer(
-        error=Problem(code=code_of(error, status), message=message_of(error, status), remedy=REMEDIES.get(status))
+        error=Problem(code=code_of(error, status), message=message_of(error, status), remedy=remedies.get(status))
     )

@@ -1,7 +1,7 @@
 """Starts a workflow of a bundle on disk: no kernel is needed, and no code of a notebook is imported here.
 
 The worker host is the one that served the bundle before, with its interpreter and directory. While it is up it keeps
-the environment that its notebook gave it; where it has to be started, it gets the Jupyter server's.
+the environment that its notebook gave it; where it has to be started, it gets that of the process that starts the run.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from ..connection import Settings
 from ..errors import RunAlreadyExists
-from ..local.paths import Home
-from ..local.runtime import Runtime
-from ..local.specs import HostSpec, last_server
 from ..notebook.catalog import Found
 from ..runs.access import RunAccess
 from ..runs.arguments import checked
@@ -25,6 +22,9 @@ from ..runs.client import StartRequest, starting
 from ..runs.handle import Run
 from ..runs.untrusted import one_line
 from ..worker import task_queue
+from .paths import Home
+from .runtime import Runtime
+from .specs import HostSpec, last_server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,16 @@ class Wanted:
         arguments: The arguments by name.
         starter: Who starts it.
         id: The run's id; the same id again gives the same run.
+        tool: The published name under which it is called.
+        memo: What else the run's memo says.
     """
 
     found: Found
     arguments: Mapping[str, Any]
     starter: str
     id: str | None = None
+    tool: str | None = None
+    memo: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def host_of(home: Home, bundle: str, settings: Settings | None) -> HostSpec:
@@ -110,4 +114,6 @@ def request_of(wanted: Wanted, values: list[Any], spec: HostSpec) -> StartReques
         timeout=timedelta(seconds=seconds) if seconds is not None else None,
         notebook=spec.notebook,
         starter=wanted.starter,
+        tool=wanted.tool,
+        memo=wanted.memo,
     )
