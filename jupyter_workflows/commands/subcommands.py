@@ -61,12 +61,21 @@ SUBCOMMANDS = (
         "whether values are encrypted, and with which keys",
         "Says whether the values of runs are encrypted before they leave a kernel or worker. `on` makes a key and "
         "turns it on for everything in this home; `rotate` makes a new key the current one, and what older keys "
-        "encrypted still opens; `rewrap` wraps the keys in the file with JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY instead "
+        "encrypted still opens; `add NAME --runs PATTERN` makes a key for the runs of one person or purpose; `destroy "
+        "NAME` lists the runs that only this key opens, and with --yes destroys it, which erases their values for "
+        "ever; `rewrap` wraps the keys in the file with JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY instead "
         "of JUPYTER_WORKFLOWS_WRAPPING_KEY. Keys are never shown.",
         [
             option(
-                "action", metavar="ACTION", nargs="?", choices=["on", "rotate", "rewrap"], help="on, rotate or rewrap"
+                "action",
+                metavar="ACTION",
+                nargs="?",
+                choices=["on", "rotate", "add", "destroy", "rewrap"],
+                help="on, rotate, add, destroy or rewrap",
             ),
+            option("name", metavar="NAME", nargs="?", help="the key that is added or destroyed"),
+            option("--runs", metavar="PATTERN", help="for add: the ids of the runs it is for, such as 'patient-17-*'"),
+            option("--yes", action="store_true", help="for destroy: do it; without, it is only listed"),
             option(
                 "--source",
                 metavar="SOURCE",
@@ -74,7 +83,13 @@ SUBCOMMANDS = (
                 help="where the keys are to be: file, keyring (the system's), or MODULE:FUNCTION; default: file",
             ),
         ],
-        ["encryption", "encryption on", "encryption on --source keyring", "encryption rotate"],
+        [
+            "encryption",
+            "encryption on",
+            "encryption on --source keyring",
+            "encryption rotate",
+            "encryption destroy patient-17",
+        ],
     ),
     Subcommand(
         "start",

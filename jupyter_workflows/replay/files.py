@@ -9,20 +9,19 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import History, HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 
 from ..errors import ReplayFailed
-from ..runs.values import stored_bytes
+from ..runs.values import payloads_in, stored_bytes
 
 # The name of an encoding as text; in base64 it would look otherwise.
 DECODED = re.compile(r"(json|binary)/[\w.-]+$")
@@ -219,22 +218,6 @@ async def fetch(payload: Payload, converter: DataConverter) -> str:
         return first_line(error)
     payload.CopyFrom(found[0])
     return ""
-
-
-def payloads_in(messages: Sequence[Message]) -> Iterator[Payload]:
-    """All payloads in messages, wherever they stand."""
-    for message in messages:
-        if isinstance(message, Payload):
-            yield message
-            continue
-        for field, value in message.ListFields():
-            if field.message_type is None:
-                continue
-            if field.message_type.GetOptions().map_entry:
-                inner = [item for item in value.values() if isinstance(item, Message)]
-            else:
-                inner = list(value) if field.is_repeated else [value]
-            yield from payloads_in(inner)
 
 
 def without_persons(value: Any) -> Any:

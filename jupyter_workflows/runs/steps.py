@@ -38,7 +38,7 @@ from ..schema import (
 from ..schema.resumes import ForkMark
 from ..tokens.checkpoint import apart, token_of
 from .failures import payloads_of, read_failure
-from .values import Decode
+from .values import Decode, Unreadable
 
 _W = TypeVar("_W", bound=Wire)
 MAX_ATTEMPTS_LISTED = 100
@@ -315,9 +315,10 @@ def earlier_attempts(draft: Draft, newest: int, last: Failure | None) -> list[At
 
 def approval_fields(draft: Draft, decode: Decode, location: CellLocation | None) -> dict[str, Any]:
     """The question and, once there is one, the answer."""
-    approval = read_approval(decode(draft.approval) if draft.approval is not None else None)
+    told = decode(draft.approval) if draft.approval is not None else None
+    approval = read_approval(told)
     if approval is None:
-        return {}
+        return {"input": told} if isinstance(told, Unreadable) else {}
     closed = draft.status == "cancelled"
     status: StepStatus = "cancelled" if closed and approval.status == "open" else APPROVAL_STATUS[approval.status]
     return {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
@@ -103,6 +104,22 @@ class Values:
 def stored_bytes(payload: Payload) -> int:
     """Size of the value where it is stored outside of history, else 0."""
     return sum(external.size_bytes for external in payload.external_payloads)
+
+
+def payloads_in(messages: Sequence[Message]) -> Iterator[Payload]:
+    """All payloads in messages, wherever they stand."""
+    for message in messages:
+        if isinstance(message, Payload):
+            yield message
+            continue
+        for field, value in message.ListFields():
+            if field.message_type is None:
+                continue
+            if field.message_type.GetOptions().map_entry:
+                inner = [item for item in value.values() if isinstance(item, Message)]
+            else:
+                inner = list(value) if field.is_repeated else [value]
+            yield from payloads_in(inner)
 
 
 def reason_of(error: Exception) -> str:

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
+import functools
 import importlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -32,6 +35,7 @@ KEYS_VARIABLE = "JUPYTER_WORKFLOWS_ENCRYPTION_KEY"
 WRAPPING_VARIABLE = "JUPYTER_WORKFLOWS_WRAPPING_KEY"
 SERVICE = "jupyter-workflows"
 EXAMPLE = f"{KEYS_VARIABLE}=name:BASE64, the current key first, more keys after commas"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def encryption(keys: Path | None, namespace: str) -> Encryption | None:
@@ -45,7 +49,16 @@ def encryption(keys: Path | None, namespace: str) -> Encryption | None:
         EncryptionFailed: It is on, and the keys can't be had.
     """
     read = ring_reader(keys, namespace)
-    return Encryption(read, namespace) if read else None
+    return Encryption(read, namespace, functools.partial(stamp_of, keys)) if read else None
+
+
+def stamp_of(keys: Path | None) -> object:
+    """What changes whenever the file that turns encryption on is written."""
+    try:
+        found = (keys / FILE).stat() if keys else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino) if found else None
 
 
 def ring_reader(keys: Path | None, namespace: str) -> Callable[[], KeyRing] | None:
@@ -64,12 +77,19 @@ def ring_of_environment() -> KeyRing:
         EncryptionFailed: The variable is malformed; its value is not shown.
     """
     found: dict[str, bytes] = {}
+    purposes: dict[str, str] = {}
     for part in os.environ.get(KEYS_VARIABLE, "").split(","):
-        name, colon, text = part.strip().partition(":")
+        named, colon, text = part.strip().partition(":")
+        name, _, pattern = named.partition("@")
         if not name or not colon:
             raise EncryptionFailed(f"{KEYS_VARIABLE} is malformed: set {EXAMPLE}")
         found[name] = key_of(text, f"the key {name!r} in {KEYS_VARIABLE}")
-    return KeyRing(next(iter(found)), found)
+        if pattern:
+            purposes[pattern] = name
+    general = [name for name in found if name not in purposes.values()]
+    if not general:
+        raise EncryptionFailed(f"{KEYS_VARIABLE} has keys for single runs only: set {EXAMPLE}")
+    return KeyRing(general[0], found, purposes)
 
 
 def ring_of_home(keys: Path, namespace: str) -> KeyRing:
@@ -129,7 +149,19 @@ def unwrapped(content: Mapping[str, Any], path: Path, wrapping: bytes | None) ->
             raise EncryptionFailed(
                 f"the keys in {path} do not open with {WRAPPING_VARIABLE}: it is another key"
             ) from None
-    return KeyRing(str(content.get("current")), found)
+    return KeyRing(str(content.get("current")), found, *purposes_and_destroyed(content))
+
+
+def purposes_and_destroyed(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Which runs have keys of their own, and which keys were destroyed."""
+    purposes: Mapping[str, object] = content.get("purposes") or {}
+    destroyed: Mapping[str, object] = content.get("destroyed") or {}
+    return texts_in(purposes), texts_in(destroyed)
+
+
+def texts_in(mapping: Mapping[str, object]) -> dict[str, str]:
+    """A mapping of texts."""
+    return {str(name): str(value) for name, value in mapping.items()}
 
 
 def ring_of_text(text: str, what: str) -> KeyRing:
@@ -141,7 +173,7 @@ def ring_of_text(text: str, what: str) -> KeyRing:
     try:
         content = json.loads(text)
         keys = {str(name): key_of(str(key), f"the key {name!r} in {what}") for name, key in content["keys"].items()}
-        return KeyRing(str(content["current"]), keys)
+        return KeyRing(str(content["current"]), keys, *purposes_and_destroyed(content))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise EncryptionFailed(f"{what} is malformed: rotate the keys to write it anew") from None
 
@@ -219,14 +251,78 @@ def rotate(keys: Path, namespace: str) -> KeyRing:
         EncryptionFailed: The keys are not ours to rotate, or can't be written.
     """
     content = read_file(keys)
-    ring = with_new_key(ring_of_home(keys, namespace))
+    return written(keys, namespace, content, with_new_key(ring_of_home(keys, namespace)))
+
+
+def add_purpose(keys: Path, namespace: str, name: str, pattern: str) -> KeyRing:
+    """Makes a key for the runs of one purpose or person: what is encrypted with it can be erased alone.
+
+    Args:
+        keys: The home's directory of keys.
+        namespace: Temporal's namespace.
+        name: The key's id.
+        pattern: Of the ids of those runs, with `*` and `?`, such as `patient-17-*`; runs that begin from now on.
+
+    Raises:
+        EncryptionFailed: The name or pattern is taken or makes no sense, or the keys are not ours to write.
+    """
+    content, ring = read_file(keys), ring_of_home(keys, namespace)
+    if not NAME.fullmatch(name):
+        raise EncryptionFailed(f"a key can't be called {name[:80]!r}: take letters, digits, `.`, `_` and `-`, up to 64")
+    if name in ring.keys or name in ring.destroyed:
+        raise EncryptionFailed(f"there is or was a key {name!r}: take another name")
+    if not pattern or set(pattern) <= set("*?") or set(pattern) & set(",:"):
+        raise EncryptionFailed(f"{pattern!r} is no pattern for the runs of one purpose: such as 'patient-17-*'")
+    if pattern in ring.purposes:
+        raise EncryptionFailed(f"runs like {pattern} have the key {ring.purposes[pattern]!r} already")
+    key = {name: secrets.token_bytes(KEY_BYTES)}
+    made = dataclasses.replace(ring, keys={**ring.keys, **key}, purposes={**ring.purposes, pattern: name})
+    return written(keys, namespace, content, made)
+
+
+def destroy(keys: Path, namespace: str, name: str) -> KeyRing:
+    """Destroys a key: what was encrypted with it can't be read any more, by anybody who has no copy of the key.
+
+    Raises:
+        EncryptionFailed: There is no such key, it is the current one, or the keys are not ours to write.
+    """
+    content, ring = read_file(keys), ring_of_home(keys, namespace)
+    destroyable(ring, name)
+    left = {each: key for each, key in ring.keys.items() if each != name}
+    when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    made = dataclasses.replace(ring, keys=left, destroyed={**ring.destroyed, name: when})
+    return written(keys, namespace, content, made)
+
+
+def destroyable(ring: KeyRing, name: str) -> None:
+    """Refuses to destroy a key that is none, is gone, or is in use.
+
+    Raises:
+        EncryptionFailed: It is one of them.
+    """
+    if name in ring.destroyed:
+        raise EncryptionFailed(f"the key {name!r} was destroyed at {ring.destroyed[name]} already")
+    if name not in ring.keys:
+        raise EncryptionFailed(f"there is no key {name[:80]!r}; there are {', '.join(sorted(ring.keys))}")
+    if name == ring.current:
+        raise EncryptionFailed(f"{name!r} is the current key: `encryption rotate` first, then destroy it")
+
+
+def written(keys: Path, namespace: str, content: Mapping[str, Any], ring: KeyRing) -> KeyRing:
+    """Writes a ring where it came from; gives it.
+
+    Raises:
+        EncryptionFailed: It is not ours to write, or can't be written.
+    """
     match content.get("source"):
         case "file":
             write_ring(keys / FILE, ring, wrapping_key())
         case "keyring":
             store_in_keyring(namespace, ring)
+            # Whoever has the ring sees by this file that there is a newer one.
+            write_whole(keys / FILE, dict(content))
         case source:
-            raise EncryptionFailed(f"the keys come from {source}: rotate them there")
+            raise EncryptionFailed(f"the keys come from {source}: rotate them there, add and destroy them there")
     return ring
 
 
@@ -254,7 +350,8 @@ def rewrap(keys: Path, old: bytes | None, new: bytes | None) -> KeyRing:
 def with_new_key(ring: KeyRing | None) -> KeyRing:
     """The ring with one more key, which is the current one."""
     name = f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}"
-    return KeyRing(name, {**(ring.keys if ring else {}), name: secrets.token_bytes(KEY_BYTES)})
+    key = {name: secrets.token_bytes(KEY_BYTES)}
+    return dataclasses.replace(ring, current=name, keys={**ring.keys, **key}) if ring else KeyRing(name, key)
 
 
 def write_ring(path: Path, ring: KeyRing, wrapping: bytes | None) -> None:
@@ -269,8 +366,8 @@ def write_ring(path: Path, ring: KeyRing, wrapping: bytes | None) -> None:
         name: base64.b64encode(aes_key_wrap(wrapping, key) if wrapping else key).decode()
         for name, key in ring.keys.items()
     }
-    content = {"format": 1, "source": "file", "current": ring.current, "wrapped": wrapping is not None, "keys": texts}
-    write_whole(path, content)
+    known = {"current": ring.current, "purposes": dict(ring.purposes), "destroyed": dict(ring.destroyed)}
+    write_whole(path, {"format": 1, "source": "file", **known, "wrapped": wrapping is not None, "keys": texts})
 
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:
@@ -300,7 +397,8 @@ def store_in_keyring(namespace: str, ring: KeyRing) -> None:
     keys = {name: base64.b64encode(key).decode() for name, key in ring.keys.items()}
     try:
         keyring: Any = importlib.import_module("keyring")
-        keyring.set_password(SERVICE, namespace, json.dumps({"current": ring.current, "keys": keys}))
+        known = {"current": ring.current, "purposes": dict(ring.purposes), "destroyed": dict(ring.destroyed)}
+        keyring.set_password(SERVICE, namespace, json.dumps({**known, "keys": keys}))
     except Exception as error:  # noqa: BLE001 - each backend has exceptions of its own
         raise EncryptionFailed(
             f"the system's keyring can't be used: {error}: pip install keyring, or unlock it"

@@ -129,6 +129,29 @@ def test_keys_of_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sealed(codec).metadata["jw-key"] == b"now"
 
 
+def test_keys_for_single_runs_stay_over_a_rotation_and_stand_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    keyrings.turn_on(tmp_path, "bank")
+    keyrings.add_purpose(tmp_path, "bank", "own", "own-*")
+    keyrings.add_purpose(tmp_path, "bank", "gone", "gone-*")
+    keyrings.destroy(tmp_path, "bank", "gone")
+    ring = keyrings.rotate(tmp_path, "bank")
+    read = keyrings.ring_of_home(tmp_path, "bank")
+    assert read == ring
+    assert [read.key_of_run(run) for run in ("own-1", "gone-1", "other", None)] == [
+        *("own", "gone", ring.current, ring.current)
+    ]
+    assert set(read.destroyed) == {"gone"}
+    assert "gone" not in read.keys
+    monkeypatch.setenv(KEYS_VARIABLE, f"own@own-*:{text()},now:{text()}")
+    given = keyrings.ring_of_environment()
+    assert (given.current, given.key_of_run("own-1")) == ("now", "own")
+    monkeypatch.setenv(KEYS_VARIABLE, f"own@own-*:{text()}")
+    with pytest.raises(EncryptionFailed, match="keys for single runs only"):
+        keyrings.ring_of_environment()
+
+
 @pytest.mark.parametrize(
     "value", ["no colon", "name:short", f"name:{base64.b64encode(b'7' * 16).decode()}", ":", "n:%%%"]
 )

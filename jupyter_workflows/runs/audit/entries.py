@@ -23,7 +23,6 @@ from .chain import Entry
 from .evidence import Evidence, finite
 from .model_calls import call_of
 
-LAST = 1 << 60
 ACTS = {"jupyter_workflows.decide", "jupyter_workflows.act", "jupyter_workflows.keep"}
 # What a reviewer is shown always, and the rules that are shown where they are used: see `authoring.approval.opened`.
 SHOWN = (
@@ -271,7 +270,8 @@ class Told:
         body["summary"] = self.evidence.told(step.summary)
         if step.usage is not None:
             self.usage += step.usage
-        at = draft.finished_event or LAST
+        # Steps that the end of the run cut off come right before it.
+        at = draft.scheduled_event if step.kind == "signal" else draft.finished_event or self.events[-1].event_id
         if call := call_of(step, self.evidence):
             self.place(at, "model_call", body | call)
             return
