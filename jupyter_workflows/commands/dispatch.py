@@ -41,6 +41,7 @@ FUNCTIONS = {
     "bundle": ("workflow_commands", "bundle"),
     "lint": ("workflow_commands", "lint"),
     "export": ("export_commands", "export_package"),
+    "deployments": ("deployment_commands", "list_deployments"),
     "worker": ("workflow_commands", "worker"),
     "publish": ("publish_commands", "publish_workflow"),
     "unpublish": ("publish_commands", "unpublish_workflow"),

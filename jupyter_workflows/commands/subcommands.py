@@ -445,6 +445,25 @@ SUBCOMMANDS = (
         ],
     ),
     Subcommand(
+        "deployments",
+        "the workers of exported packages and their versions",
+        "Lists the deployments that serve exported packages; of one its versions: which one new runs start on, and how "
+        "many runs are open on each. Open runs stay on the version they started on. A version that is drained and has "
+        "no open runs is no longer needed.",
+        [
+            option("name", metavar="DEPLOYMENT", nargs="?", help="its name: that of the package; default: list them"),
+            option("--promote", metavar="VERSION", help="let new runs start on this version"),
+            option("--ramp", metavar="PERCENT", type=float, help="with --promote: only this share of them, 0 to 100"),
+            option("--roll-back", action="store_true", help="end a ramp, else go back to the version before"),
+        ],
+        [
+            "deployments",
+            "deployments contract-review",
+            "deployments contract-review --promote 0123456789abcdef --ramp 10",
+            "deployments contract-review --roll-back",
+        ],
+    ),
+    Subcommand(
         "worker",
         "serve a bundle until interrupted",
         "Serves the runs of one bundle on the configured Temporal server, in this process. The embedded runtime has "

@@ -16,21 +16,22 @@ from typing import Any, NoReturn
 
 from .. import cli
 from ..commands.arguments import call_arguments
+from ..commands.deployment_commands import promoted_line, versions_data, versions_shown
 from ..commands.dispatch import run as run_command
 from ..commands.options import Subcommand, option
 from ..commands.outcomes import Outcome
 from ..commands.parser import parse
 from ..commands.run_commands import run_outcome
 from ..commands.subcommands import START, SUBCOMMANDS
-from ..commands.tables import Cell, Facts, Table
+from ..commands.tables import Cell, Facts
 from ..connection import Settings, loop_thread
 from ..errors import CommandError, ConnectionFailed
 from ..local.paths import Home, make_private_directory
 from ..runs import client as run_client
+from ..runs import deployments
 from ..runs.client import StartRequest
 from ..security.identity import ensure_key, key_id, local_user, public_key
 from ..session import Session, checked_arguments, use
-from . import versions
 from .packages import Deployed
 from .settings import ServiceSettings
 
@@ -76,13 +77,13 @@ OWN = (
     Subcommand(
         "promote",
         "let new runs start on a version",
-        "Lets new runs start on a version, by default that of this package; open runs stay where they are. To roll "
-        "back, promote the earlier version again.",
+        "Lets new runs start on a version, by default that of this package; open runs stay where they are.",
         [
             option("build", metavar="VERSION", nargs="?", help="its name; default: the one of this package"),
             option("--ramp", metavar="PERCENT", type=float, help="only this share of new runs, 0 to 100"),
+            option("--roll-back", action="store_true", help="end a ramp, else go back to the version before"),
         ],
-        ["promote --ramp 10", "promote", "promote 0123456789abcdef"],
+        ["promote --ramp 10", "promote", "promote --roll-back"],
     ),
 )
 
@@ -215,21 +216,8 @@ def list_versions(deployed: Deployed, arguments: Namespace) -> Outcome:
     """`versions`."""
     del arguments
     client = Session(settings=server()).client()
-    found = loop_thread().run(versions.read_versions(client, deployed.name))
-    listed = found.listed if found else []
-    rows = [
-        [
-            version.build_id,
-            version.state,
-            f"{version.share:g} %",
-            "this package" * (version.build_id == deployed.build_id),
-        ]
-        for version in listed
-    ]
-    table = Table(
-        ["version", "state", "new runs", ""], rows, "no worker has ever served this deployment", flexible=["state"]
-    )
-    return Outcome(data=[vars(version) for version in listed], shown=table)
+    found = loop_thread().run(deployments.read_versions(client, deployed.name))
+    return Outcome(data=versions_data(found) if found else [], shown=versions_shown(found, deployed.build_id))
 
 
 def promote(deployed: Deployed, arguments: Namespace) -> Outcome:
@@ -238,13 +226,15 @@ def promote(deployed: Deployed, arguments: Namespace) -> Outcome:
     Raises:
         CommandError: The share is none.
     """
-    build, ramp = arguments.build or deployed.build_id, arguments.ramp
-    if ramp is not None and not 0 <= ramp <= 100:
-        raise CommandError(f"--ramp takes a percentage from 0 to 100, not {ramp:g}")
     client = Session(settings=server()).client()
-    loop_thread().run(versions.promote(client, deployed.name, build, ramp=ramp))
-    share = "new runs" if ramp is None else f"{ramp:g} % of new runs"
-    return Outcome(data={"version": build, "ramp": ramp}, shown=Facts(f"{share} start on version {build}"))
+    build, ramp = arguments.build or deployed.build_id, arguments.ramp
+    if arguments.roll_back:
+        if arguments.build or ramp is not None:
+            raise CommandError("--roll-back goes back to what was before: leave VERSION and --ramp out")
+        build = loop_thread().run(deployments.roll_back(client, deployed.name))
+    else:
+        loop_thread().run(deployments.promote(client, deployed.name, build, ramp=ramp))
+    return Outcome(data={"version": build, "ramp": ramp}, shown=Facts(promoted_line(build, ramp)))
 
 
 FUNCTIONS: dict[str, Callable[[Deployed, Namespace], Outcome]] = {

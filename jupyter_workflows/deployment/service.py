@@ -18,11 +18,11 @@ from ..connection import Settings, connect
 from ..errors import ApprovalRefused, ConnectionFailed, JupyterWorkflowsError
 from ..local.paths import Home
 from ..plugin import EnginePlugin
+from ..runs import deployments
 from ..security.identity import TrustedKeys
 from ..telemetry import flush
 from ..telemetry.metrics import native_runtime
 from ..worker import bundle_worker
-from . import versions
 from .gauges import Gauges
 from .health import Health
 from .packages import Deployed
@@ -161,8 +161,8 @@ class Service:
         name, build_id = self.deployed.name, self.deployed.build_id
         try:
             if self.settings.promote == "always":
-                await versions.promote(self.client, name, build_id)
-            elif self.settings.promote == "first" and not await versions.promote_first(self.client, name, build_id):
+                await deployments.promote(self.client, name, build_id)
+            elif self.settings.promote == "first" and not await deployments.promote_first(self.client, name, build_id):
                 log.info("new runs start on another version: `%s promote` moves them here", name)
                 return
         except JupyterWorkflowsError as error:

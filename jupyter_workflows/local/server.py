@@ -44,6 +44,10 @@ _SETTINGS = (
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="20ms"',
+    # By default 100 of each: a notebook whose runs are resumed on ever newer cells makes one version for each bundle.
+    "matching.maxDeployments=1000",
+    "matching.maxVersionsInDeployment=1000",
+    "matching.maxTaskQueuesInDeploymentVersion=1000",
 )
 
 State = Literal["starting", "ready", "waiting", "failed", "stopped"]

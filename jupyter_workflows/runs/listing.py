@@ -70,10 +70,14 @@ def read_run(info: WorkflowExecutionInfo) -> Run:
     )
 
 
+# Names of the deployments that carry resumed runs, see `worker.deployment_of`.
+RESUMING = "jw-"
+
+
 def pinned_bundle(info: WorkflowExecutionInfo) -> str | None:
     """The bundle a run was resumed on."""
     pinned = info.versioning_info.versioning_override.pinned.version
-    return pinned.build_id if pinned.deployment_name.startswith("jw-") and pinned.build_id else None
+    return pinned.build_id if pinned.deployment_name.startswith(RESUMING) and pinned.build_id else None
 
 
 def attributes_of(info: WorkflowExecutionInfo) -> dict[str, Any]:
