@@ -37,13 +37,14 @@ from .authoring import (
 if TYPE_CHECKING:
     from .export.exporting import export
     from .runs.handle import Run
-    from .session import connect, dashboard, get_run, inbox, replay, runs
+    from .session import compare, connect, dashboard, get_run, inbox, replay, runs
 
 __version__ = "0.1.0"
 
 # Imported on first use: a worker needs none of them.
 _LATE = {
     "Run": "runs.handle",
+    "compare": "session",
     "connect": "session",
     "dashboard": "session",
     "export": "export.exporting",
@@ -71,6 +72,7 @@ __all__ = [
     "Run",
     "Workflow",
     "activity",
+    "compare",
     "connect",
     "continue_as_new",
     "dashboard",

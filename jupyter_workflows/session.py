@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .replay.gate import Gate
     from .replay.moments import Moment
     from .replay.whatif import WhatIf
+    from .runs.comparing.run_comparison import RunComparison
     from .runs.lists import Inbox, RunList
     from .runs.statistics.dashboard import RunDashboard
 
@@ -493,6 +494,26 @@ def replay(source: str | os.PathLike[str] | Run[Any]) -> Gate:
     history = loop_thread().run(run.fetch_history())
     converter = run.access.client.data_converter
     return loop_thread().run(replay_all([(run.id, lambda: history)], session.code, converter))
+
+
+def compare(run_a: str | Run[Any], run_b: str | Run[Any]) -> RunComparison:
+    """Two runs side by side: steps, outputs with what they differ in, tokens, cost, time, outcome.
+
+    Steps correspond to each other by name and order, and where one run has more of them by input. What an earlier run
+    had done for a fork or a resumed run is not counted as its own. The answer is true where both came to the same.
+
+    Args:
+        run_a: A run or its id.
+        run_b: Another one.
+
+    Raises:
+        RunNotFound: There is no such run.
+        JupyterWorkflowsError: It is the same one twice.
+    """
+    from .runs.comparing.run_comparison import compare_runs
+
+    a, b = (given if isinstance(given, Run) else get_run(given) for given in (run_a, run_b))
+    return compare_runs(a, b)
 
 
 def is_path(source: str | os.PathLike[str], suffixes: tuple[str, ...]) -> bool:

@@ -31,6 +31,7 @@ FUNCTIONS = {
     "terminate": ("run_commands", "terminate"),
     "resume": ("resume_commands", "resume"),
     "fork": ("resume_commands", "fork"),
+    "compare": ("resume_commands", "compare"),
     "rollback": ("rollback_commands", "roll_back"),
     "signal": ("run_commands", "signal"),
     "query": ("run_commands", "query"),

@@ -1,16 +1,18 @@
-"""The commands `resume` and `fork`: what going on otherwise would keep, and to do it."""
+"""The commands `resume`, `fork` and `compare`: going on otherwise, and what came of it."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from typing import Any, cast
 
+from .. import session as sessions
 from ..errors import CommandError
 from ..runs.resuming.display import plan_html, plan_text
 from ..session import Session, get_run
 from .arguments import parse_json
 from .outcomes import Outcome
 from .tables import Cell, Facts, Rendered
+from .texts import Preformatted
 
 
 def resume(session: Session, arguments: Namespace) -> Outcome:
@@ -53,3 +55,11 @@ def named_values(text: str | None, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CommandError(f'{what} takes a JSON object of names and values, such as \'{{"model": "small"}}\'')
     return {str(name): item for name, item in cast("dict[object, Any]", value).items()}
+
+
+def compare(session: Session, arguments: Namespace) -> Outcome:
+    """`compare`."""
+    del session
+    found = sessions.compare(arguments.run, arguments.other)
+    shown = Rendered(Preformatted(repr(found)), found.html)
+    return Outcome(data=found.data, shown=shown, value=found, exit_code=0 if found else 1)

@@ -258,6 +258,14 @@ SUBCOMMANDS = (
         ["fork review-1f2e3d4c --from summarise-2", 'fork review-1f2e3d4c \'{"model": "small"}\' --plan'],
     ),
     Subcommand(
+        "compare",
+        "put two runs side by side",
+        "Says what two runs differ in: their steps and outputs, what they took, cost and came to. Exits with 1 where "
+        "they came to something else.",
+        [RUN, option("other", metavar="RUN", help="the run to compare it with", candidates="runs")],
+        ["compare review-1f2e3d4c review-1f2e3d4c/fork:5a6b7c8d"],
+    ),
+    Subcommand(
         "rollback",
         "undo what a run did",
         "Lists what the steps of a run did: what is undone, what can be, what can't. With --yes it is undone, the last "

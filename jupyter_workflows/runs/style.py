@@ -90,6 +90,11 @@ overflow:auto}}
 line-height:17px;white-space:nowrap}}
 .jw-flow{{display:flex;flex-wrap:wrap;gap:5px 6px;align-items:center;padding:10px 14px}}
 .jw-chip{{padding:2px 9px;border:1px solid var(--jw-line);border-radius:6px;background:var(--jw-raised)}}
+.jw .jw-table td{{padding:2px 10px 2px 0;border:0;background:none;text-align:left;vertical-align:top}}
+.jw .jw-table td.jw-mono{{min-width:9em}}
+.jw-gone,.jw-new{{padding:0 4px;border-radius:3px}}.jw-gone{{color:var(--jw-fail);background:var(--jw-fail-soft)}}
+.jw-new{{color:var(--jw-ok);background:var(--jw-ok-soft)}}
+.jw summary .jw-mono{{color:var(--jw-text)}}.jw-tag.jw-wait{{color:var(--c);background:var(--s)}}
 .jw-empty{{padding:16px;text-align:center;color:var(--jw-muted)}}
 @container (max-width:600px){{.jw-right{{margin-left:0;width:100%}}.jw .jw-wide{{display:none}}
 .jw table.jw-steps tr.jw-step{{display:grid;grid-template-columns:1fr auto}}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import Any
 
 import pytest
 
-from jupyter_workflows.errors import ArgumentsError, ResumeRefused
+from jupyter_workflows import compare
+from jupyter_workflows.commands import resume_commands as commands
+from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
 
 STEPS = """
 PROMPT = "be brief"
@@ -186,3 +189,29 @@ def test_fork_of_an_open_run_asks_people_again_hands_over_signals_and_undoes_onl
     run.approve()
     assert run.result(timeout=60) == "4a on"
     assert {effect.step for effect in run.effects()} == {"book-1", "book-2"}
+
+
+def test_fork_is_compared_with_its_run(notebook, ended):
+    fork = ended.fork(model="small")
+    fork.result(timeout=60)
+    found = compare(ended.id, fork)
+    assert [(edit.before, edit.after) for edit in found.data.arguments] == [("large", "small")]
+    assert [step.name for step in found.steps if step.differs] == ["summarise"]
+    assert (found.data.a.kept, found.data.b.kept) == (0, 2)
+    assert found.data.result[0].after == fork.result()
+    assert not found
+    with pytest.raises(JupyterWorkflowsError, match="compared with itself"):
+        compare(fork, fork)
+
+
+def test_commands_say_what_a_fork_would_do_then_do_it_and_compare(notebook, ended):
+    line = Namespace(run=ended.id, changes='{"model": "small"}', from_step=None, results=None, plan=True)
+    assert commands.fork(notebook.session, line).data.changes == ["model"]
+    line.plan = False
+    forked = commands.fork(notebook.session, line).value
+    forked.result(timeout=60)
+    outcome = commands.compare(notebook.session, Namespace(run=ended.id, other=forked.id))
+    assert outcome.exit_code == 1
+    assert "≠ summarise-1" in repr(outcome.value)
+    with pytest.raises(CommandError, match="takes a JSON object"):
+        commands.fork(notebook.session, Namespace(**vars(line) | {"changes": "[1]"}))

@@ -9,6 +9,8 @@ import pytest
 
 from jupyter_workflows import schema
 from jupyter_workflows.runs import static_html as html
+from jupyter_workflows.runs.comparing.comparison import compared
+from jupyter_workflows.runs.comparing.display import comparison_html
 from jupyter_workflows.runs.style import STYLE
 from jupyter_workflows.runs.trace import Trace, spans_of
 from jupyter_workflows.runs.trace import render as render_trace
@@ -21,8 +23,8 @@ ELEMENTS = {
     "tbody", "td", "th", "thead", "time", "tr",
 }  # fmt: skip
 ATTRIBUTES = {
-    "aria-hidden", "aria-label", "class", "colspan", "cx", "cy", "d", "datetime", "fill", "height", "r", "role", "rx",
-    "stroke", "stroke-linecap", "stroke-linejoin", "stroke-width", "style", "title", "viewbox", "width", "x", "y",
+    "aria-hidden", "aria-label", "class", "colspan", "cx", "cy", "d", "datetime", "fill", "height", "open", "r", "role",
+    "rx", "stroke", "stroke-linecap", "stroke-linejoin", "stroke-width", "style", "title", "viewbox", "width", "x", "y",
 }  # fmt: skip
 VOID = {"br", "circle", "path", "rect"}
 
@@ -79,6 +81,7 @@ def all_of(text: str) -> dict[str, str]:
         "runs": html.render_runs([snapshot.run, made.run(open_approvals=2, workflow=text, notebook=text)]),
         "inbox": html.render_inbox([asked]),
         "diagnostics": html.render_diagnostics([diagnostic], workflow=text),
+        "comparison": comparison_html(compared(snapshot, done)),
         "workflow": html.render_workflow(workflow, digest=text, warnings=[diagnostic], remark=text),
         "trace": render_trace(Trace(snapshot.run, spans_of(snapshot), None, snapshot.taken_at, snapshot.steps)),
     }
