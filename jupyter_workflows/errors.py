@@ -19,6 +19,9 @@
     ├── StepFailed                  inside a workflow: an awaited step failed for good (also an instance of
     │                               the original exception's type where that type is known)
     │   └── StepRefused             ... because a person did not let a step run that can't be undone
+    ├── NotPermitted                no role of the person in the workspace gives the right
+    ├── IdentityRefused             a token does not say who somebody is; says why
+    ├── WorkspacesInvalid           the file that gives people their roles can't be used
     ├── ApprovalRefused             a decision was not accepted; says who decided, or why not
     ├── ApprovalTimedOut            inside a workflow: `on_timeout="raise"` and nobody decided in time
     ├── ExportFailed                a workflow could not be written as a package
@@ -185,6 +188,21 @@ class StepFailed(JupyterWorkflowsError):
 
 class StepRefused(StepFailed):
     """Inside a workflow: a person did not let a step run that can't be undone."""
+
+
+class NotPermitted(JupyterWorkflowsError):
+    """No role of the person in the workspace gives the right; says which would."""
+
+
+class IdentityRefused(JupyterWorkflowsError):
+    """A token does not say who somebody is: it was changed, is over, or is of nobody who is trusted; says which."""
+
+
+class WorkspacesInvalid(JupyterWorkflowsError):
+    """The file that gives people their roles can't be used; names the line.
+
+    Until it is corrected nobody may do anything.
+    """
 
 
 class ApprovalRefused(JupyterWorkflowsError):

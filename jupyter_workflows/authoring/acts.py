@@ -6,6 +6,7 @@ nothing else of the run executes, so of many acts at once each sees what those b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import temporalio.workflow
 from pydantic import TypeAdapter, ValidationError
 
 from .. import schema
+from ..schema.approvals import GROUP
 from ..security.identity import NAMES
 from .bundles import bundle_of_run
 from .edits import edits
@@ -41,7 +43,7 @@ def check_decision(state: RunState, decision: schema.Decision) -> None:
     """
     approval = open_approval(state, decision.approval)
     check_signed(approval.record, decision)
-    check_reviewer(approval.record, decision.reviewer)
+    check_reviewer(approval.record, decision.reviewer, decision.groups)
     check_voter(approval.record, decision)
     check_answer(approval, decision)
 
@@ -98,17 +100,20 @@ def check_signature(act: OpenAct, *, at: datetime) -> None:
         refuse(reason)
 
 
-def check_reviewer(record: schema.Approval, person: str) -> None:
+def check_reviewer(record: schema.Approval, person: str, groups: Sequence[str] = ()) -> None:
     """Refuses somebody whom nobody asked.
 
     Raises:
         ApplicationError: Says who is asked.
     """
-    if record.is_for(person):
+    if record.is_for(person, groups):
         return
     for handover in reversed(record.delegations):
         if handover.by.casefold() == person.casefold():
             refuse(f"{handover.by} handed {record.id} over to {handover.to} at {handover.at:%Y-%m-%d %H:%M:%S} UTC")
+    if len(record.asked) == 1 and record.asks_group:
+        group = record.asked[0].removeprefix(GROUP)
+        refuse(f"{record.id} waits for somebody of the group {group}, and nobody vouches that {person} is in it")
     if len(record.asked) == 1:
         refuse(f"{record.id} waits for {record.asked[0]}, and {person} is somebody else")
     refuse(f"{record.id} waits for {listed(record.asked)}, and {person} is none of them")
@@ -250,7 +255,7 @@ def tally(approval: OpenApproval) -> str | None:
     if verdicts.count("reject") >= record.rejections:
         return "rejected"
     # Nobody is asked to vote on what can no longer be approved.
-    more_come = not record.asked or any(not step.done for step in record.escalations)
+    more_come = not record.asked or record.asks_group or any(not step.done for step in record.escalations)
     if "reject" in verdicts and not more_come and approvals + len(record.missing) < record.quorum:
         return "rejected"
     return None

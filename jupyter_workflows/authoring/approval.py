@@ -90,7 +90,8 @@ async def human_approval(  # noqa: PLR0917 - the published contract allows posit
 
     Args:
         message: The question, Markdown.
-        assignee: Who may decide, a name or several; by default everybody who may see the run.
+        assignee: Who may decide, a name or several; `group:risk` is everybody whom the identity provider or the file
+            of workspaces puts into that group. By default everybody who may see the run.
         timeout: How long to wait; without end by default. A question to the author does not stop the clock.
         form: A pydantic model the reviewer fills in to approve.
         editable: A value the reviewer may change: plain data, a dataclass or a pydantic model.

@@ -31,7 +31,7 @@ def check_act(state: RunState, act: schema.SignedAct) -> None:
         case schema.SignedDelegation():
             check_delegation(record, act)
         case schema.SignedQuestion():
-            check_reviewer(record, act.by)
+            check_reviewer(record, act.by, act.groups)
             check_text(record, act.text)
             if len(record.questions) >= MAX_QUESTIONS:
                 refuse(f"{record.id} has {MAX_QUESTIONS} questions already: decide it, or talk to {author(record)}")
@@ -48,7 +48,9 @@ def check_delegation(record: schema.Approval, act: schema.SignedDelegation) -> N
     """
     if not record.asked:
         refuse(f"{record.id} waits for nobody in particular: {act.to} may decide it as it is")
-    check_reviewer(record, act.by)
+    check_reviewer(record, act.by, act.groups)
+    if not record.is_for(act.by):
+        refuse(f"{record.id} was not asked of {act.by} alone but of a group: another of it may decide it as it is")
     for vote in record.standing:
         if vote.by.casefold() == act.by.casefold():
             refuse(f"{vote.by} has {VOTED[vote.verdict]} {record.id} already: there is nothing left to hand over")

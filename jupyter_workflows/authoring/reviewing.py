@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import AuthoringError
+from ..schema.approvals import GROUP
 from .policies import ByName, positive
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def people(assignee: Any, what: str = "human_approval(assignee=...)") -> tuple[s
     for name in cast("Sequence[Any]", names):
         if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
             raise AuthoringError(f"{what[:-4]}{assignee!r}) takes a user name or an address, or nothing", code="JW432")
+        if name.casefold().startswith(GROUP) and (not name.startswith(GROUP) or not name[len(GROUP) :].strip()):
+            raise AuthoringError(f"{what[:-4]}{assignee!r}) names no group: write 'group:risk'", code="JW432")
         found.setdefault(name.casefold(), name)
     return tuple(found.values())
 
@@ -238,6 +241,8 @@ def check_reachable(rules: Rules) -> None:
     asked = {name.casefold() for name in rules.assignees}
     for step in rules.escalations:
         asked.update(name.casefold() for name in people(step.to))
+    if any(name.startswith(GROUP) for name in asked):
+        return
     for word, number in (("approvals", rules.quorum.approvals), ("rejections", rules.quorum.rejections)):
         if number > len(asked):
             raise AuthoringError(

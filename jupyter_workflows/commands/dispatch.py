@@ -16,6 +16,7 @@ FUNCTIONS = {
     "up": ("runtime_commands", "up"),
     "down": ("runtime_commands", "down"),
     "status": ("runtime_commands", "status"),
+    "workspace": ("workspace_commands", "workspace"),
     "encryption": ("encryption_commands", "encryption"),
     "start": ("workflow_commands", "start"),
     "runs": ("run_commands", "list_runs"),
@@ -62,6 +63,9 @@ def run(session: Session, arguments: Namespace) -> Outcome:
     """Carries out a parsed command.
 
     Raises:
-        JupyterWorkflowsError: It can't be done; the message says why and what to do.
+        JupyterWorkflowsError: It can't be done, or no role allows it; the message says why and what to do.
     """
+    from .permission import check
+
+    check(session, arguments.subcommand, getattr(arguments, "reviewer", None))
     return function_of(arguments.subcommand)(session, arguments)

@@ -57,6 +57,15 @@ SUBCOMMANDS = (
         examples=["status", "status --json"],
     ),
     Subcommand(
+        "workspace",
+        "who may do what here",
+        "Shows the workspace of the connection's namespace: who has which role in it, what you are, and what its file "
+        "says of encryption and retention. `apply` has Temporal keep closed runs as long as the file says, which takes "
+        "an admin.",
+        [option("action", metavar="ACTION", nargs="?", choices=["apply"], help="apply")],
+        ["workspace", "workspace --json", "workspace apply"],
+    ),
+    Subcommand(
         "encryption",
         "whether values are encrypted, and with which keys",
         "Says whether the values of runs are encrypted before they leave a kernel or worker. `on` makes a key and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,10 +14,11 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, HeaderCodecBehavior, Plugin
 from temporalio.service import GrpcCompression, RPCError
 
-from ..errors import ConnectionFailed
+from ..errors import ConnectionFailed, EncryptionFailed
 from ..payloads import data_converter, select_storage
-from ..security.keyrings import encryption
+from ..security.keyrings import KEYS_VARIABLE, encryption
 from ..security.secrets import redacted
+from ..security.workspaces import VARIABLE, WorkspacesFile
 from ..telemetry import plugins as telemetry_plugins
 from ..telemetry.metrics import native_runtime
 from .diagnosis import diagnose
@@ -113,6 +115,24 @@ async def connect(
     raise await diagnose(settings, reason)
 
 
+def refuse_in_clear(settings: Settings, home: Places | None) -> None:
+    """Refuses to connect without encryption where the workspace is for encrypted values only.
+
+    Raises:
+        EncryptionFailed: It is.
+        WorkspacesInvalid: The file of workspaces can't be used.
+    """
+    if home is None and VARIABLE not in os.environ:
+        return
+    found = WorkspacesFile.of_home(home.keys.parent if home else Path()).read()
+    workspace = found.workspaces.get(settings.namespace) if found else None
+    if found and workspace and workspace.encrypted:
+        raise EncryptionFailed(
+            f"the workspace {workspace.name} is for encrypted values only ({found.path}): `jupyter workflows "
+            f"encryption on`, or set {KEYS_VARIABLE}"
+        )
+
+
 def is_near(settings: Settings) -> bool:
     """Whether the server is on this machine."""
     return settings.host in LOOPBACK
@@ -125,6 +145,8 @@ def wire_options(settings: Settings, home: Places | None) -> dict[str, Any]:
         PayloadError: The storage setting makes no sense, or encryption is on and its keys can't be had.
     """
     codec = encryption(home.keys if home else None, settings.namespace)
+    if codec is None:
+        refuse_in_clear(settings, home)
     storages = select_storage(home.blobs, server=settings.address) if home else []
     return {
         "api_key": settings.api_key,

@@ -19,6 +19,7 @@ from ..runs.resuming.display import plan_text
 from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
 from ..security.identity import local_user
+from ..security.workspaces import Person
 from .dashboards import PREFIX, DashboardTopic
 from .feed import Telling
 from .messages import (
@@ -288,7 +289,7 @@ class Desk:
             raise JupyterWorkflowsError(f"nothing is shown under {one_line(asked.topic)!r}")
         return RunReader(self.access, workflow_id, asked.run_id or "")
 
-    def reviewer(self, asked: AskDecision | AskAct) -> str | None:
+    def reviewer(self, asked: AskDecision | AskAct) -> str | Person | None:
         """Who acts: a kernel takes the view's word for it, for whoever uses the kernel is its user."""
         return asked.reviewer
 

@@ -66,6 +66,8 @@ class RunHead(Wire):
     reason: str = ""
     stuck: Failure | None = None
     reviewer: str = Field(default="", description="Who decides here")
+    groups: list[str] = Field(default=[], description="The groups of that person")
+    may: list[str] | None = Field(default=None, description="Their rights, such as `write approvals`; None for all")
     rollback: Rollback | None = None
     effects: list[Effect] = Field(default=[], description="What its steps did to the world; of very many the first")
     effects_left: int = Field(default=0, description="How many of them a rollback would undo")
@@ -124,6 +126,8 @@ class InboxState(Wire):
     number: int
     approvals: list[ShownApproval]
     reviewer: str = Field(description="Who decides here")
+    groups: list[str] = Field(default=[], description="The groups of that person")
+    may: list[str] | None = Field(default=None, description="Their rights, such as `write approvals`; None for all")
 
 
 class RunsState(Wire):
@@ -146,6 +150,7 @@ class WorkflowState(Wire):
     diagnostics: list[Diagnostic] = Field(default=[])
     digest: str = ""
     runs: list[Run] = Field(default=[])
+    may: list[str] | None = Field(default=None, description="The viewer's rights; None for all")
 
 
 class DashboardState(Wire):
@@ -190,6 +195,8 @@ class ConnectionState(Wire):
     workers: list[WorkerState] = Field(default=[])
     problems: list[str] = Field(default=[], description="What is wrong, and what to do about it")
     reviewer: str = Field(default="", description="Who decides here")
+    groups: list[str] = Field(default=[], description="The groups of that person")
+    may: list[str] | None = Field(default=None, description="Their rights, such as `write approvals`; None for all")
 
 
 class StepDetails(Wire):

@@ -27,6 +27,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.ScheduleRefused, 422),
     (errors.ArgumentsError, 422),
     (errors.PayloadError, 422),
+    (errors.NotPermitted, 403),
+    (errors.WorkspacesInvalid, 403),
     (errors.ApprovalRefused, 409),
     (errors.RunAlreadyExists, 409),
     (errors.ConnectionFailed, 503),

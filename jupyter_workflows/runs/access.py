@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..schema import Manifest
+from ..security.identity import local_user
+from ..security.workspaces import Person, WorkspacesFile
 
 OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
@@ -33,6 +36,11 @@ class RunPlaces(Protocol):
     @property
     def keys(self) -> Path:
         """Directory of the user's reviewer key."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """Directory of all that must survive; the file of roles stands in it."""
         ...
 
     @property
@@ -67,6 +75,19 @@ def no_manifest(digest: str) -> Manifest | None:
     return None
 
 
+def person_of(who: str | Person | None, workspaces: WorkspacesFile | None = None) -> Person:
+    """Who acts: by default the local user; somebody with just a name has the groups that a file puts them into.
+
+    Raises:
+        WorkspacesInvalid: The file can't be used.
+    """
+    if isinstance(who, Person):
+        return who
+    person = Person(who or local_user())
+    found = workspaces.read() if workspaces else None
+    return found.known(person) if found else person
+
+
 @dataclass(frozen=True)
 class RunAccess:
     """A connected client with what else runs need.
@@ -80,6 +101,7 @@ class RunAccess:
         tokens: Where the workers of this machine tell what their steps write; else heartbeats tell it.
         serve: Has the worker host of a task queue up, and gives what lets go of it.
         bundles: Directory of the bundles.
+        person: Gives who acts, with their groups.
     """
 
     client: Client
@@ -90,6 +112,7 @@ class RunAccess:
     tokens: Path | None = None
     serve: Callable[[str], Callable[[], None]] = served_elsewhere
     bundles: Path | None = None
+    person: Callable[[str | Person | None], Person] = person_of
 
     @classmethod
     def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
@@ -109,6 +132,7 @@ class RunAccess:
             home.tokens,
             home.serve,
             bundles,
+            partial(person_of, workspaces=WorkspacesFile.of_home(home.data)),
         )
 
     @property

@@ -23,7 +23,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import ApprovalRefused, ConnectionFailed, JupyterWorkflowsError
 from ..schema import Approval, Decision, SignedAct, Verdict
+from ..schema.approvals import GROUP
 from ..security import identity
+from ..security.workspaces import Person
 from .access import ENDED, OUT_OF_REACH, translated
 from .listing import read_approvals, read_run
 from .reading import RunReader
@@ -123,7 +125,7 @@ def signed(
     verdict: Verdict,
     *,
     reader: RunReader,
-    reviewer: str | None,
+    reviewer: str | Person | None,
     comment: str | None,
     form: Any,
     value: Any,
@@ -136,13 +138,15 @@ def signed(
     """
     key = private_key(reader)
     now = datetime.now(UTC)
+    person = reader.access.person(reviewer)
     decision = Decision(
         workflow_id=reader.workflow_id,
         run_id=reader.run_id,
         approval=approval.id,
         content_hash=approval.content_hash,
         verdict=verdict,
-        reviewer=reviewer or identity.local_user(),
+        reviewer=person.name,
+        groups=groups_asked(approval, person),
         comment=comment,
         form=form,
         value=value,
@@ -152,6 +156,12 @@ def signed(
         nonce=secrets.token_hex(16),
     )
     return identity.sign(decision, key)
+
+
+def groups_asked(approval: Approval, person: Person) -> list[str]:
+    """Those of a person's groups that an approval waits for: what else they are in is nobody's business."""
+    named = {name.casefold() for name in approval.asked}
+    return sorted(group for group in person.groups if f"{GROUP}{group}".casefold() in named)
 
 
 def private_key(reader: RunReader) -> bytes:
@@ -170,7 +180,7 @@ async def decide(
     wanted: str | Approval | None,
     verdict: Verdict,
     *,
-    reviewer: str | None = None,
+    reviewer: str | Person | None = None,
     comment: str | None = None,
     form: Any = None,
     value: Any = None,
@@ -183,7 +193,7 @@ async def decide(
         reader: Reads the run.
         wanted: The approval, or its id; None where only one is open.
         verdict: What is decided.
-        reviewer: Who decides; by default the local user.
+        reviewer: Who decides, by name or with groups; by default the local user.
         comment: Why.
         form: What the reviewer filled in.
         value: The editable value as it is approved.

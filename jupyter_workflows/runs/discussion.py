@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from ..errors import ApprovalRefused
 from ..schema import Approval, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion
 from ..security import identity
-from .decisions import GOOD_FOR, choose, decided, private_key, send, turn
+from ..security.workspaces import Person
+from .decisions import GOOD_FOR, choose, decided, groups_asked, private_key, send, turn
 from .listing import read_approvals, read_run
 from .reading import RunReader
 
@@ -23,7 +24,7 @@ class Who(NamedTuple):
     By default the local user, of the approval as it is now.
     """
 
-    name: str | None = None
+    person: str | Person | None = None
     content_hash: str | None = None
 
 
@@ -48,13 +49,14 @@ async def act(reader: RunReader, wanted: str | Approval | None, make: Make, who:
         info = (await reader.describe()).workflow_execution_info
         run = read_run(info)
         approval = choose(wanted, read_approvals(info, await reader.memo_values(info)), run.id, run.status)
-        now = datetime.now(UTC)
+        now, person = datetime.now(UTC), reader.access.person(who.person)
         shared = {
             "workflow_id": reader.workflow_id,
             "run_id": reader.run_id,
             "approval": approval.id,
             "content_hash": who.content_hash or approval.content_hash,
-            "by": who.name or identity.local_user(),
+            "by": person.name,
+            "groups": groups_asked(approval, person),
             "issued_at": now,
             "expires_at": now + GOOD_FOR,
             "nonce": secrets.token_hex(16),

@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from ..errors import JupyterWorkflowsError
 from ..schema import Approval, Run, RunStatus
+from ..security.workspaces import Person
 from .access import RunAccess, in_our_words
 from .history import APPROVAL_MEMO
 from .steps import read_approval, time_of
@@ -251,13 +252,14 @@ async def count_runs(access: RunAccess, query: str) -> int:
         return (await access.client.workflow_service.count_workflow_executions(request, retry=True)).count
 
 
-def is_of_interest(approval: Approval, person: str) -> bool:
+def is_of_interest(approval: Approval, person: Person) -> bool:
     """Whether an approval waits for a person: for a decision, or for an answer to a reviewer's question."""
-    voted = person.casefold() in {vote.by.casefold() for vote in approval.standing}
-    if approval.is_for(person) and not voted:
+    name = person.name.casefold()
+    voted = name in {vote.by.casefold() for vote in approval.standing}
+    if approval.is_for(person.name, person.groups) and not voted:
         return True
     asked = any(question.answer is None for question in approval.questions)
-    return asked and (approval.starter or "").casefold() == person.casefold()
+    return asked and (approval.starter or "").casefold() == name
 
 
 async def fetch_inbox(access: RunAccess, *, assignee: str | None, limit: int) -> list[Approval]:
@@ -268,7 +270,8 @@ async def fetch_inbox(access: RunAccess, *, assignee: str | None, limit: int) ->
     await values.prepare(payload for info in infos for payload in memo_payloads(info))
     found = [approval for info in infos for approval in open_approvals(info, values)]
     if assignee is not None:
-        found = [item for item in found if is_of_interest(item, assignee)]
+        person = access.person(assignee)
+        found = [item for item in found if is_of_interest(item, person)]
     return sorted(found, key=lambda approval: approval.opened_at)[:limit]
 
 

@@ -1,20 +1,39 @@
 """Questions to people inside a run: what is asked, what people say to it, and the acts they sign.
 
 Every signature covers all other fields of its act in canonical JSON; see `security.identity`. A field that is added to
-`Decision` would make decisions of older clients unreadable to newer workers, so it keeps the fields it has.
+a signed act is left out where it is empty: so what older clients sign and what older workers read stays as it was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from .wire import CellLocation, Wire
 
 Verdict = Literal["approve", "reject"]
 OnTimeout = Literal["reject", "approve", "raise"]
+
+
+GROUP = "group:"
+"""What an assignee that is a group begins with; the rest is the group's name."""
+
+
+class InGroups(Wire):
+    """An act of somebody who does it as a member of groups, for which whoever signs it vouches."""
+
+    groups: list[str] = Field(default=[], description="Those of the person's groups that were asked")
+
+    @model_serializer(mode="wrap")
+    def without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields, without the groups where there are none."""
+        fields: dict[str, Any] = handler(self)
+        if not fields.get("groups"):
+            fields.pop("groups", None)
+        return fields
 
 
 class Edit(Wire):
@@ -25,7 +44,7 @@ class Edit(Wire):
     after: Any = None
 
 
-class Decision(Wire):
+class Decision(InGroups):
     """What a reviewer says to one approval: the payload of the update `decide`."""
 
     workflow_id: str
@@ -56,7 +75,7 @@ class KeptDecision(Wire):
     due_at: datetime | None = None
 
 
-class Act(Wire):
+class Act(InGroups):
     """What a person does about one approval without deciding it."""
 
     workflow_id: str
@@ -209,8 +228,17 @@ class Approval(Wire):
     def missing(self) -> list[str]:
         """Who may decide and has not; empty where everybody may."""
         voted = {vote.by.casefold() for vote in self.standing}
+        # A group is missing until it is decided: others of it may come.
         return [name for name in self.asked if name.casefold() not in voted]
 
-    def is_for(self, person: str) -> bool:
-        """Whether a person may decide it: asked by name, or everybody is."""
-        return not self.asked or person.casefold() in map(str.casefold, self.asked)
+    @property
+    def asks_group(self) -> bool:
+        """Whether a group is asked, of which it is not known here who and how many they are."""
+        return any(name.startswith(GROUP) for name in self.asked)
+
+    def is_for(self, person: str, groups: Collection[str] = ()) -> bool:
+        """Whether a person may decide it: asked by name, by a group they are in, or everybody is."""
+        named = {f"{GROUP}{group}".casefold() for group in groups}
+        if not person.startswith(GROUP):
+            named.add(person.casefold())
+        return not self.asked or bool(named & set(map(str.casefold, self.asked)))

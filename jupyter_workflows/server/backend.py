@@ -21,6 +21,7 @@ from ..errors import ConnectionFailed, JupyterWorkflowsError, RuntimeFailed
 from ..local import runtime as local_runtime
 from ..local.paths import Home
 from ..local.runtime import Runtime
+from ..local.server import NAMESPACE
 from ..runs.access import RunAccess
 
 State = Literal["stopped", "starting", "connected", "lost", "failed"]
@@ -68,6 +69,16 @@ class Backend:
     def embedded(self) -> bool:
         """Whether the embedded server is meant; a configured one wins."""
         return self.settings is None
+
+    @property
+    def namespace(self) -> str:
+        """Temporal's namespace, whether or not there is a connection.
+
+        Raises:
+            ConnectionFailed: The settings of the environment make no sense.
+        """
+        settings = self.settings or Settings.from_environment()
+        return settings.namespace if settings else NAMESPACE
 
     async def reached(self, *, start: bool = False) -> RunAccess:
         """What runs are reached with, as soon as there is a connection.

@@ -23,8 +23,9 @@ from tornado import web
 from ..connection import loop_thread
 from ..errors import EncryptionFailed
 from ..runs.access import UI_ADDRESS
+from ..security.rights import SEE_VALUES
 from .hub import Hub
-from .rights import SEE_VALUES, allowed
+from .rights import refusal
 from .tickets import Ticket
 
 MAX_BODY_BYTES = 20_000_000
@@ -126,8 +127,8 @@ class CodecHandler(JupyterHandler):
         if held is None or not self.check_origin():
             raise web.HTTPError(403, "this endpoint's ticket is over: ask for another one by POST api/codec")
         self.current_user = held.user
-        if not await allowed(self, SEE_VALUES):
-            raise web.HTTPError(403, f"{held.name} may not see values any more")
+        if reason := await refusal(self, SEE_VALUES):
+            raise web.HTTPError(403, f"{held.name} may not see values any more: {reason}")
         return held
 
 

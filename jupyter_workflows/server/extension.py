@@ -17,6 +17,7 @@ from ..local.specs import HostSpec
 from ..local.workshop import HostWorkshop, newest_of
 from ..runs.resuming.workshop import set_workshop
 from ..security.identity import local_user
+from ..security.workspaces import WorkspacesFile
 from .audit import register_schemas
 from .hub import Hub
 from .routes import ROUTES
@@ -51,13 +52,29 @@ class WorkflowsServer(LoggingConfigurable):
         2.0, min=0.1, help="Seconds between two looks at the worker hosts, while somebody looks at them."
     ).tag(config=True)
 
+    workspaces_file = Unicode(
+        "",
+        help="File that gives people their roles, see docs/reference/roles.md. By default what "
+        "JUPYTER_WORKFLOWS_WORKSPACES names, else `workspaces.toml` in the home; where that is not there, everybody "
+        "who signed in may do everything.",
+    ).tag(config=True)
+
+    @cached_property
+    def place(self) -> Home:
+        """The home."""
+        return Home.locate(Path(self.home).expanduser()) if self.home else Home.locate()
+
+    @cached_property
+    def workspaces(self) -> WorkspacesFile:
+        """Who has which role."""
+        return WorkspacesFile.of_home(self.place.data, self.workspaces_file)
+
     @cached_property
     def hub(self) -> Hub:
         """All that pages look at; made on the loop thread when the first page or request comes."""
-        place = Home.locate(Path(self.home).expanduser()) if self.home else Home.locate()
-        set_workshop(workshop_of(place))
+        set_workshop(workshop_of(self.place))
         return Hub(
-            place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
+            self.place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
         )
 
 

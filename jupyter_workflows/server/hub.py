@@ -9,15 +9,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import JupyterWorkflowsError
 from ..live.dashboards import DashboardTopic
 from ..live.feed import Telling
-from ..live.messages import ConnectionState, Follow, InboxState, RunChange, RunSnapshot, Told, Trouble, wire_text
+from ..live.messages import (
+    ConnectionState,
+    Follow,
+    InboxState,
+    RunChange,
+    RunSnapshot,
+    Told,
+    Trouble,
+    WorkflowState,
+    wire_text,
+)
 from ..live.topics import LEASE_SECONDS, InboxTopic, RunsTopic, RunTopic, Topic, WorkflowTopic
 from ..local.paths import Home
 from ..runs.access import RunAccess
+from ..security.rights import Right
+from ..security.workspaces import Person
 from .backend import Backend
 from .frames import Frame, encode_frame
 from .status import StatusTopic
@@ -39,19 +51,33 @@ class NotConnected(JupyterWorkflowsError):
     """There is no connection yet."""
 
 
-def addressed(message: Told, reviewer: str) -> Told:
-    """The message as one person gets it: it says who decides here."""
+class Viewer(NamedTuple):
+    """Whose page it is: who decides there, and what they may; None for everything."""
+
+    person: Person
+    rights: frozenset[Right] | None = None
+
+    @property
+    def may(self) -> list[str] | None:
+        """The rights as a page is told them."""
+        return None if self.rights is None else sorted(right.brief for right in self.rights)
+
+
+def addressed(message: Told, viewer: Viewer) -> Told:
+    """The message as one person gets it: it says who decides here, and what they may."""
+    about = {"reviewer": viewer.person.name, "groups": sorted(viewer.person.groups), "may": viewer.may}
     if isinstance(message, (RunSnapshot, RunChange)):
-        head = message.head and message.head.model_copy(update={"reviewer": reviewer})
-        return message.model_copy(update={"head": head})
+        return message.model_copy(update={"head": message.head and message.head.model_copy(update=about)})
     if isinstance(message, (InboxState, ConnectionState)):
-        return message.model_copy(update={"reviewer": reviewer})
+        return message.model_copy(update=about)
+    if isinstance(message, WorkflowState):
+        return message.model_copy(update={"may": viewer.may})
     return message
 
 
-def framed(telling: Telling, reviewer: str) -> Frame:
+def framed(telling: Telling, viewer: Viewer) -> Frame:
     """The frame of a message for one person."""
-    return encode_frame(wire_text(addressed(telling.message, reviewer)), telling.buffers)
+    return encode_frame(wire_text(addressed(telling.message, viewer)), telling.buffers)
 
 
 class Hub:
@@ -127,11 +153,11 @@ class Hub:
     def tell(self, telling: Telling) -> None:
         """Tells all that look at a topic; the frame is made once for each person."""
         topic = getattr(telling.message, "topic", None) or ""
-        frames: dict[str, Frame] = {}
+        frames: dict[Viewer, Frame] = {}
         for page in self.present(topic):
-            if page.reviewer not in frames:
-                frames[page.reviewer] = framed(telling, page.reviewer)
-            page.outlet.offer(topic, frames[page.reviewer])
+            if (viewer := page.viewer) not in frames:
+                frames[viewer] = framed(telling, viewer)
+            page.outlet.offer(topic, frames[viewer])
 
     def present(self, topic: str) -> Iterator[Page]:
         """The pages that look at a topic."""
@@ -166,7 +192,7 @@ class Hub:
     async def bring(self, page: Page, topic: Topic, have: int) -> None:
         """Gives a page what it lacks of a topic."""
         if lacking := await topic.followed(have):
-            page.outlet.offer(topic.topic, framed(lacking, page.reviewer))
+            page.outlet.offer(topic.topic, framed(lacking, page.viewer))
 
     def look(self, page: Page, name: str) -> None:
         """Notes that a page looks at a topic.

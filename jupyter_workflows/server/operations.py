@@ -30,11 +30,8 @@ from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
 from ..schema import Approval, BundledWorkflow, Effect, Rollback, Run, RunStatus, Step, Verdict, Wire
 from ..schema.resumes import ResumePlan
-from .audit import Audit
-from .audit_files import AuditAnswer, AuditQuery, audit_run
-from .hub import Hub
-from .identity import refuse_another
-from .rights import (
+from ..security.rights import (
+    ANSWER,
     DECIDE,
     SEE_APPROVALS,
     SEE_RUNS,
@@ -46,6 +43,11 @@ from .rights import (
     STOP_RUNS,
     Right,
 )
+from ..security.workspaces import Person
+from .audit import Audit
+from .audit_files import AuditAnswer, AuditQuery, audit_run
+from .hub import Hub
+from .identity import refuse_another
 from .status import connection_state
 from .tickets import TICKET_SECONDS
 from .topic_names import UnknownTopic, is_text
@@ -247,7 +249,7 @@ class Call:
     Args:
         hub: What reaches runs.
         user: Who asks, as the Jupyter server knows them.
-        reviewer: The name under which its user acts.
+        person: Who that is where they act, with their groups.
         path: The parameters in the path.
         query: The parameters after it.
         body: What was sent.
@@ -256,11 +258,16 @@ class Call:
 
     hub: Hub
     user: Any
-    reviewer: str
+    person: Person
     path: dict[str, str]
     query: Any
     body: Any
     audit: Callable[[Callable[[Audit], None]], None]
+
+    @property
+    def reviewer(self) -> str:
+        """The name under which its user acts."""
+        return self.person.name
 
     async def access(self, *, start: bool = False) -> RunAccess:
         """What runs are reached with; the embedded runtime is started where it is needed."""
@@ -343,7 +350,7 @@ async def decide(call: Call) -> Wire:
         await reader_for(call),
         call.path["approval"],
         body.verdict,
-        reviewer=call.reviewer,
+        reviewer=call.person,
         comment=body.comment,
         form=body.form,
         value=body.value if body.edited else None,
@@ -389,7 +396,7 @@ async def answer_question(call: Call) -> Wire:
 
 def who_acts(call: Call) -> discussion.Who:
     """The user, and what the user was shown."""
-    return discussion.Who(call.reviewer, call.body.content_hash)
+    return discussion.Who(call.person, call.body.content_hash)
 
 
 def discussed(call: Call, approval: Approval, act: str, *, to: str | None = None) -> ShownApproval:
@@ -560,7 +567,7 @@ OPERATIONS = (
         body=QuestionRequest,
     ),
     Operation(
-        *("POST", "api/runs/{id}/approvals/{approval}/answer", DECIDE, answer_question, ShownApproval),
+        *("POST", "api/runs/{id}/approvals/{approval}/answer", ANSWER, answer_question, ShownApproval),
         body=AnswerRequest,
     ),
     Operation("POST", "api/codec", SEE_VALUES, open_codec, CodecAccess, body=NoBody),

@@ -26,7 +26,8 @@ from ..live.topics import Topic
 from ..local.bundled import find_workflow
 from ..local.starts import Wanted, start
 from ..runs.access import RunAccess
-from .hub import Hub, framed
+from ..security.workspaces import Person
+from .hub import Hub, Viewer, framed
 from .identity import refuse_another
 from .outlet import Outlet
 from .topic_names import WorkflowName, read_topic
@@ -42,23 +43,28 @@ class Page:
 
     Args:
         hub: All that pages look at.
-        reviewer: The name under which its user decides.
+        viewer: Its user, and what they may; renewed while it is open.
         outlet: What goes to it.
         record: Told of each request that was carried out.
     """
 
-    def __init__(self, hub: Hub, reviewer: str, outlet: Outlet, record: Record) -> None:
+    def __init__(self, hub: Hub, viewer: Viewer, outlet: Outlet, record: Record) -> None:
         self.hub = hub
-        self.reviewer = reviewer
+        self.viewer = viewer
         self.outlet = outlet
         self.record = record
         self.followed: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.requests = 0
 
+    @property
+    def reviewer(self) -> str:
+        """The name under which its user decides."""
+        return self.viewer.person.name
+
     def told(self, telling: Telling) -> None:
         """Sends a message that only this page gets."""
-        self.outlet.send(framed(telling, self.reviewer))
+        self.outlet.send(framed(telling, self.viewer))
 
     def refuse(self, request: int, reason: str) -> None:
         """Answers a request that is not carried out."""
@@ -133,14 +139,14 @@ class PageDesk(Desk):
         """The topic of a run."""
         return run_topic(workflow_id, run_id)
 
-    def reviewer(self, asked: AskDecision | AskAct) -> str:
+    def reviewer(self, asked: AskDecision | AskAct) -> Person:
         """The page's user.
 
         Raises:
             ApprovalRefused: The page names somebody else.
         """
         refuse_another(asked.reviewer, self.page.reviewer)
-        return self.page.reviewer
+        return self.page.viewer.person
 
     @property
     def user(self) -> str:

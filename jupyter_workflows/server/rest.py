@@ -16,13 +16,14 @@ from ..connection import loop_thread
 from ..live.messages import wire_text
 from ..live.problems import answer_of, status_of
 from ..schema import Wire
+from ..security.rights import SEE_STATUS
 from ..telemetry.requests import request_span
 from .audit import Audit
 from .hub import Hub
-from .identity import reviewer_here
+from .identity import person_here
 from .openapi import description
 from .operations import Call, Operation
-from .rights import SEE_STATUS
+from .rights import in_role
 from .topic_names import UnknownTopic
 
 MAX_BODY_BYTES = 1_000_000
@@ -116,7 +117,7 @@ class RestHandler(APIHandler):
         call = Call(
             self.hub,
             self.current_user,
-            reviewer_here(self),
+            person_here(self),
             path,
             self.given(operation),
             self.sent(operation),
@@ -144,7 +145,7 @@ def endpoint(operation: Operation) -> Callable[..., Any]:
         await self.carried_out(operation, path)
 
     method.__doc__ = operation.call.__doc__
-    return web.authenticated(cast("Any", authorized(*operation.right))(method))
+    return web.authenticated(cast("Any", authorized(*operation.right))(in_role(operation.right)(method)))
 
 
 def handler_of(operations: Iterable[Operation]) -> type[RestHandler]:
@@ -158,6 +159,7 @@ class OpenApiHandler(RestHandler):
 
     @web.authenticated
     @authorized(*SEE_STATUS)  # pyright: ignore[reportUntypedFunctionDecorator]
+    @in_role(SEE_STATUS)
     async def get(self) -> None:
         """OpenAPI 3.1."""
         await self.finish(json.dumps(description()))
@@ -168,12 +170,14 @@ class NowhereHandler(RestHandler):
 
     @web.authenticated
     @authorized(*SEE_STATUS)  # pyright: ignore[reportUntypedFunctionDecorator]
+    @in_role(SEE_STATUS)
     async def get(self, path: str) -> None:
         """Always refuses."""
         raise web.HTTPError(404, f"there is nothing at {unquote(path)[:200]}: api/openapi.json lists what there is")
 
     @web.authenticated
     @authorized(*SEE_STATUS)  # pyright: ignore[reportUntypedFunctionDecorator]
+    @in_role(SEE_STATUS)
     async def post(self, path: str) -> None:
         """Always refuses."""
         raise web.HTTPError(404, f"there is nothing at {unquote(path)[:200]}: api/openapi.json lists what there is")

@@ -7,6 +7,7 @@ message is authorised by itself, each time: a right that is taken away ends what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any, ClassVar, cast
@@ -20,19 +21,20 @@ from ..connection import loop_thread
 from ..errors import JupyterWorkflowsError
 from ..live.messages import Answer, Asked, Follow, read_asked
 from ..runs.untrusted import one_line
+from ..security.rights import STREAM
 from .audit import Audit
 from .frames import Frame
 from .hub import Hub
-from .identity import reviewer_here
 from .outlet import Outlet
 from .page import Page, Request
-from .rights import STREAM, allowed, right_to
+from .rights import in_role, refusal, right_to, viewer_here
 
 MAX_FRAME_BYTES = 1_000_000
 # What a page with hundreds of views asks when it is loaded, and what it goes on asking.
 BURST = 1_000
 PER_SECOND = 100.0
 MAX_PAGES = 200
+VIEWER_SECONDS = 10.0
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 UNSUPPORTED, POLICY, TRY_AGAIN = 1003, 1008, 1013
 
@@ -76,9 +78,11 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
 
     @ws_authenticated
     @authorized(*STREAM)  # pyright: ignore[reportUntypedFunctionDecorator]
+    @in_role(STREAM, by_page=True)
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Opens the stream."""
-        self.reviewer = reviewer_here(self)
+        self.viewer = await viewer_here(self)
+        self.viewer_at = time.monotonic()
         await cast("Any", super().get(*args, **kwargs))
 
     def open(self, *args: str, **kwargs: str) -> None:
@@ -94,7 +98,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
         self.ours = loop_thread()
         outlet = Outlet(self.pass_on, self.refresh, self.cut_off)
         self.audit = Audit(self.event_logger, self.log)
-        self.page = Page(self.hub, self.reviewer, outlet, self.record)
+        self.page = Page(self.hub, self.viewer, outlet, self.record)
         self.sending = asyncio.ensure_future(outlet.deliver(self.ours.loop))
 
     async def pass_on(self, frame: Frame) -> None:
@@ -118,7 +122,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
     def record(self, asked: Request, answer: Answer) -> None:
         """Has what a page did put on record, on the server's own loop."""
         if self.page is not None:
-            self.page.outlet.connection.call_soon_threadsafe(self.audit.request, asked, answer, self.reviewer)
+            self.page.outlet.connection.call_soon_threadsafe(self.audit.request, asked, answer, self.viewer.person.name)
 
     def on_message(self, message: str | bytes) -> None:
         """The page asks."""
@@ -145,6 +149,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
         page = self.page
         if page is None:
             return
+        await self.renew(page)
         try:
             right = right_to(asked)
         except JupyterWorkflowsError as error:
@@ -152,10 +157,17 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
                 self.ours.submit(page.refused(asked, str(error)))
                 return
         else:
-            if not await allowed(self, right):
-                self.ours.submit(page.refused(asked, f"{self.reviewer} has no right to {right}"))
+            if reason := await refusal(self, right):
+                self.ours.submit(page.refused(asked, reason))
                 return
         self.ours.submit(page.receive(asked))
+
+    async def renew(self, page: Page) -> None:
+        """Asks again, from time to time, which groups and rights the page's user has: it hides what they may not do."""
+        if time.monotonic() - self.viewer_at > VIEWER_SECONDS:
+            self.viewer_at = time.monotonic()
+            with contextlib.suppress(JupyterWorkflowsError):
+                page.viewer = self.viewer = await viewer_here(self)
 
     def refuse(self, message: str, reason: str) -> None:
         """Answers a request that can't be taken, where it has a number."""

@@ -809,6 +809,14 @@ export interface ConnectionState {
    * Who decides here
    */
   reviewer: string;
+  /**
+   * The groups of that person
+   */
+  groups: string[];
+  /**
+   * Their rights, such as `write approvals`; None for all
+   */
+  may: string[] | null;
 }
 /**
  * One worker host as a view shows it.
@@ -1006,35 +1014,9 @@ export interface DashboardState {
   dashboard: Dashboard;
 }
 /**
- * What a reviewer says to one approval: the payload of the update `decide`.
  */
 export interface Decision {
-  workflow_id: string;
-  run_id: string;
-  /**
-   * Id of the one approval this decides
-   */
-  approval: string;
-  /**
-   * Hash of what the reviewer was shown
-   */
-  content_hash: string;
-  verdict: "approve" | "reject";
-  reviewer: string;
-  comment: string | null;
-  form: {
-    [k: string]: unknown;
-  } | null;
-  value: unknown;
-  /**
-   * Whether `value` was given by the reviewer
-   */
-  edited: boolean;
-  issued_at: string;
-  expires_at: string;
-  nonce: string;
-  key_id: string;
-  signature: string;
+  [k: string]: unknown;
 }
 /**
  * Lets another person decide instead.
@@ -1109,6 +1091,14 @@ export interface InboxState {
    * Who decides here
    */
   reviewer: string;
+  /**
+   * The groups of that person
+   */
+  groups: string[];
+  /**
+   * Their rights, such as `write approvals`; None for all
+   */
+  may: string[] | null;
 }
 /**
  * A decision that an earlier execution of a run had accepted: the payload of the update `keep`.
@@ -1314,6 +1304,14 @@ export interface RunHead {
    * Who decides here
    */
   reviewer: string;
+  /**
+   * The groups of that person
+   */
+  groups: string[];
+  /**
+   * Their rights, such as `write approvals`; None for all
+   */
+  may: string[] | null;
   rollback: Rollback | null;
   /**
    * What its steps did to the world; of very many the first
@@ -1363,90 +1361,19 @@ export interface RunsState {
   runs: Run[];
 }
 /**
- * An answer to a reviewer's question.
  */
 export interface SignedAnswer {
-  workflow_id: string;
-  run_id: string;
-  /**
-   * Id of the one approval this is about
-   */
-  approval: string;
-  /**
-   * Hash of what the person was shown
-   */
-  content_hash: string;
-  /**
-   * Who does it
-   */
-  by: string;
-  issued_at: string;
-  expires_at: string;
-  nonce: string;
-  key_id: string;
-  signature: string;
-  type: "answer";
-  /**
-   * Number of the question
-   */
-  question: number;
-  text: string;
+  [k: string]: unknown;
 }
 /**
- * A reviewer lets another person decide instead.
  */
 export interface SignedDelegation {
-  workflow_id: string;
-  run_id: string;
-  /**
-   * Id of the one approval this is about
-   */
-  approval: string;
-  /**
-   * Hash of what the person was shown
-   */
-  content_hash: string;
-  /**
-   * Who does it
-   */
-  by: string;
-  issued_at: string;
-  expires_at: string;
-  nonce: string;
-  key_id: string;
-  signature: string;
-  type: "delegation";
-  /**
-   * Who is to decide instead
-   */
-  to: string;
-  comment: string | null;
+  [k: string]: unknown;
 }
 /**
- * A reviewer asks the author something, and decides nothing.
  */
 export interface SignedQuestion {
-  workflow_id: string;
-  run_id: string;
-  /**
-   * Id of the one approval this is about
-   */
-  approval: string;
-  /**
-   * Hash of what the person was shown
-   */
-  content_hash: string;
-  /**
-   * Who does it
-   */
-  by: string;
-  issued_at: string;
-  expires_at: string;
-  nonce: string;
-  key_id: string;
-  signature: string;
-  type: "question";
-  text: string;
+  [k: string]: unknown;
 }
 /**
  * Who started a run, signed by whoever sent the start; in the run's memo.
@@ -1518,4 +1445,8 @@ export interface WorkflowState {
   diagnostics: Diagnostic[];
   digest: string;
   runs: Run[];
+  /**
+   * The viewer's rights; None for all
+   */
+  may: string[] | null;
 }

@@ -179,9 +179,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     trusted = identity.TrustedKeys(root / "keys")
     trusted.load()
     names = ("bundles", "blobs", "limits", "cache", "tokens")
-    return SimpleNamespace(
-        keys=trusted.keys, trusted=trusted, serve=served_elsewhere, **{name: root / name for name in names}
-    )
+    places = {name: root / name for name in names}
+    return SimpleNamespace(data=root, keys=trusted.keys, trusted=trusted, serve=served_elsewhere, **places)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from jupyter_workflows.runs.reviews import asked_words, by_words, review_lines, 
 from jupyter_workflows.runs.static_html import open_approval, render_inbox
 from jupyter_workflows.runs.text import approval_words, inbox_text
 from jupyter_workflows.schema import Approval, Edit, Handover, PlannedEscalation, Question, Vote
+from jupyter_workflows.security.workspaces import Person
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 THREE = ["ada", "bob", "cyd"]
@@ -73,9 +74,11 @@ def test_all_whose_votes_decided_are_named() -> None:
 def test_an_inbox_holds_what_waits_for_a_person(person: str, of_interest: bool) -> None:
     asked = Question(number=1, by="cyd", at=NOW, text="Why?")
     given = {"assignees": THREE, "quorum": 2, "votes": [vote("ada")], "starter": "Sam", "questions": [asked]}
-    assert is_of_interest(approval(**given), person) is of_interest
+    assert is_of_interest(approval(**given), Person(person)) is of_interest
     answered = asked.model_copy(update={"answer": "So", "answered_by": "sam", "answered_at": NOW})
-    assert is_of_interest(approval(**{**given, "questions": [answered]}), person) is (of_interest and person != "sam")
+    assert is_of_interest(approval(**{**given, "questions": [answered]}), Person(person)) is (
+        of_interest and person != "sam"
+    )
 
 
 def test_all_that_was_said_has_a_line() -> None:

@@ -168,7 +168,12 @@ class Page:
 
 @contextlib.contextmanager
 def jupyter_server(
-    home: Path, folder: Path, *, options: Sequence[str] = (), environment: dict[str, str] | None = None
+    home: Path,
+    folder: Path,
+    *,
+    options: Sequence[str] = (),
+    environment: dict[str, str] | None = None,
+    authorizer: str = f"{HeaderAuthorizer.__module__}.HeaderAuthorizer",
 ) -> Iterator[Server]:
     """A Jupyter server with a token and XSRF on, that touches nothing outside of `home` and `folder`."""
     port = free_port()
@@ -177,7 +182,7 @@ def jupyter_server(
         *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", f"--IdentityProvider.token={TOKEN}"),
         *(
             f"--ServerApp.root_dir={folder}",
-            f"--ServerApp.authorizer_class={HeaderAuthorizer.__module__}.HeaderAuthorizer",
+            f"--ServerApp.authorizer_class={authorizer}",
         ),
         *options,
     ]

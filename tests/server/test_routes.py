@@ -11,9 +11,9 @@ import websocket
 from openapi_spec_validator import validate
 from tornado import web
 
+from jupyter_workflows.security.rights import RIGHTS, STREAM
 from jupyter_workflows.server.openapi import description
 from jupyter_workflows.server.operations import OPERATIONS, Operation
-from jupyter_workflows.server.rights import RIGHTS, STREAM
 from jupyter_workflows.server.routes import ROUTES
 
 from .pages import Reply, Server
@@ -76,8 +76,10 @@ def test_every_route_is_authenticated_and_authorised():
         methods = [name for name in web.RequestHandler.SUPPORTED_METHODS if name.lower() in vars(route.handler)]
         assert methods, route
         for name in methods:
-            # `inner` is what `@authorized` makes.
-            assert layers(vars(route.handler)[name.lower()]) == ["authenticated", "inner"], f"{name} of {route.path}"
+            # `inner` is what `@authorized` makes, `checked` what `@in_role` does.
+            assert layers(vars(route.handler)[name.lower()]) == ["authenticated", "inner", "checked"], (
+                f"{name} of {route.path}"
+            )
 
 
 @every_operation

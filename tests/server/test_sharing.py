@@ -12,9 +12,10 @@ from jupyter_workflows.live import topics
 from jupyter_workflows.live.messages import AskStart, Follow
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.runs.reading import RunReader
+from jupyter_workflows.security.workspaces import Person
 from jupyter_workflows.server import hub as hubs
 from jupyter_workflows.server.frames import Frame, decode_frame
-from jupyter_workflows.server.hub import Hub
+from jupyter_workflows.server.hub import Hub, Viewer
 from jupyter_workflows.server.outlet import Outlet
 from jupyter_workflows.server.page import Page
 
@@ -26,7 +27,9 @@ class Told:
 
     def __init__(self, hub: Hub, reviewer: str) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.page = Page(hub, reviewer, Outlet(self.write, lambda _: None, lambda: None), lambda *_: None)
+        self.page = Page(
+            hub, Viewer(Person(reviewer)), Outlet(self.write, lambda _: None, lambda: None), lambda *_: None
+        )
         self.delivering = asyncio.ensure_future(self.page.outlet.deliver(asyncio.get_running_loop()))
 
     async def write(self, frame: Frame) -> None:
