@@ -97,6 +97,10 @@ def test_a_page_of_the_web_ui_may_ask_and_no_other(server: Server, endpoint: str
     preflight = server.send("OPTIONS", path, token=None, headers={"Origin": UI})
     assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (204, UI)
     assert "x-namespace" in preflight.headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Private-Network" not in preflight.headers
+    nearer = {"Origin": UI, "Access-Control-Request-Private-Network": "true"}
+    allowed = server.send("OPTIONS", path, token=None, headers=nearer)
+    assert allowed.headers["Access-Control-Allow-Private-Network"] == "true"
     assert ask(server, path, [], Origin="http://localhost:8233").status == 200
     for origin in ("http://evil.example", "http://127.0.0.1:8234", "null", "https://127.0.0.1:8233"):
         refused = ask(server, path, [], Origin=origin)
