@@ -1,11 +1,10 @@
-"""Temporal's own Web UI on a server of its own: plain values through the codec endpoint with a ticket, else ciphertext."""
+"""Temporal's own Web UI on a server of its own: plain values with a ticket of the codec endpoint, else ciphertext."""
 
 from __future__ import annotations
 
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
