@@ -27,10 +27,34 @@ const built = await build({
 });
 const module = Buffer.from(built.outputFiles[0].contents);
 const digest = createHash("sha256").update(module).digest("hex").slice(0, 16);
+const compressed = gzipSync(module, { level: 9 });
+
+// Z85 of ZeroMQ (rfc.zeromq.org/spec/32): four bytes in five characters that need no escape; base64 takes 7 % more.
+const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+
+function z85(bytes) {
+  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  let text = "";
+  for (let at = 0; at < padded.length; at += 4) {
+    const value = padded.readUInt32BE(at);
+    for (let power = 4; power >= 0; power--) text += digits[Math.floor(value / 85 ** power) % 85];
+  }
+  return text;
+}
+
 const loader = `
 const key = Symbol.for("jupyter-workflows:${digest}");
+function bytesOf(text, length) {
+  const view = new DataView(new ArrayBuffer((text.length / 5) * 4));
+  for (let at = 0; at < text.length; at += 5) {
+    let value = 0;
+    for (const digit of text.slice(at, at + 5)) value = value * 85 + "${digits}".indexOf(digit);
+    view.setUint32((at / 5) * 4, value);
+  }
+  return view.buffer.slice(0, length);
+}
 async function unpack() {
-  const bytes = Uint8Array.from(atob(packed), character => character.charCodeAt(0));
+  const bytes = bytesOf(packed, ${compressed.length});
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const text = await new Response(stream).blob();
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -49,7 +73,7 @@ export default {
     return view.default.render(context);
   },
 };
-const packed = "${gzipSync(module, { level: 9 }).toString("base64")}";
+const packed = "${z85(compressed)}";
 `;
 const style = await readFile(source("../style/components.css"), "utf-8");
 await writeFile(new URL("view.js", target), module);
