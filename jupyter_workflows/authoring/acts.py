@@ -43,6 +43,7 @@ def check_decision(state: RunState, decision: schema.Decision) -> None:
     """
     approval = open_approval(state, decision.approval)
     check_signed(approval.record, decision)
+    check_fresh(state, decision)
     check_reviewer(approval.record, decision.reviewer, decision.groups)
     check_voter(approval.record, decision)
     check_answer(approval, decision)
@@ -85,6 +86,16 @@ def check_signed(record: schema.Approval, act: OpenAct, *, stale: bool = False) 
         who = f" ({changed} edited it: version {record.version})" if changed else ""
         refuse(f"what {record.id} asks has changed since it was shown{who}: look at it again and decide anew")
     check_signature(act, at=temporalio.workflow.now())
+
+
+def check_fresh(state: RunState, act: OpenAct) -> None:
+    """Refuses what was done already: each signature counts once, under whatever update it is sent again.
+
+    Raises:
+        ApplicationError: It was.
+    """
+    if act.nonce in state.used_nonces:
+        refuse(f"the {NAMES[type(act)]} on {act.approval} was recorded already: it counts once")
 
 
 def check_signature(act: OpenAct, *, at: datetime) -> None:
@@ -153,7 +164,7 @@ def check_four_eyes(record: schema.Approval, person: str) -> None:
     statement, bundle = stated_starter(), bundle_of_run()
     if statement is None or bundle is None or bundle.trusted is None or not is_of_this_run(statement):
         refuse(f"{record.id} needs four eyes, and who started the run is not proven: start it anew")
-    if bundle.trusted.distrust(statement):
+    if bundle.trusted.distrust(statement, temporalio.workflow.info().start_time):
         refuse(
             f"{record.id} needs four eyes, and the signature that says {statement.starter} started the run is of no "
             "key this worker knows: start it anew"
@@ -204,6 +215,7 @@ def apply_decision(state: RunState, decision: schema.Decision) -> None:
     Of a replay by newer code that asks something else the decision is none: the validator had let it through for what
     was shown then.
     """
+    state.used_nonces.add(decision.nonce)
     approval = state.approvals.get(decision.approval)
     if approval is not None and approval.record.content_hash == decision.content_hash:
         take(state, approval, decision)

@@ -8,7 +8,7 @@ from typing import Any
 import temporalio.workflow
 
 from .. import schema
-from .acts import VOTED, check_reviewer, check_signed, open_approval, refuse
+from .acts import VOTED, check_fresh, check_reviewer, check_signed, open_approval, refuse
 from .open_approvals import show
 from .reviewing import MAX_NAME
 from .state import RunState
@@ -38,6 +38,7 @@ def check_act(state: RunState, act: schema.SignedAct) -> None:
         case schema.SignedAnswer():
             check_text(record, act.text)
             check_reply(record, act)
+    check_fresh(state, act)
 
 
 def check_delegation(record: schema.Approval, act: schema.SignedDelegation) -> None:
@@ -101,6 +102,7 @@ def author(record: schema.Approval) -> str:
 
 def apply_act(state: RunState, act: schema.SignedAct) -> None:
     """Records an act that the validator let through."""
+    state.used_nonces.add(act.nonce)
     approval = state.approvals[act.approval]
     record = approval.record
     now = temporalio.workflow.now()

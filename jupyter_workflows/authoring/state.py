@@ -33,6 +33,7 @@ class RunState:
     counts: Counter[str] = field(default_factory=Counter[str])
     approvals: dict[str, OpenApproval] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
     decided_by: dict[str, str] = field(default_factory=dict[str, str])
+    used_nonces: set[str] = field(default_factory=set[str])
     signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
     kept_decisions: dict[str, KeptDecision] = field(default_factory=dict[str, KeptDecision])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "down": ("runtime_commands", "down"),
     "status": ("runtime_commands", "status"),
     "workspace": ("workspace_commands", "workspace"),
+    "keys": ("key_commands", "keys"),
     "encryption": ("encryption_commands", "encryption"),
     "start": ("workflow_commands", "start"),
     "runs": ("run_commands", "list_runs"),

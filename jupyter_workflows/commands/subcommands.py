@@ -66,6 +66,15 @@ SUBCOMMANDS = (
         ["workspace", "workspace --json", "workspace apply"],
     ),
     Subcommand(
+        "keys",
+        "the keys that decisions are signed with",
+        "Lists the public keys whose decisions the workers of this home take, and for whom each may speak. `rotate` "
+        "makes you a new key and retires the one before; `export` prints your public key as a JSON Web Key Set that "
+        "speaks for you alone, for a worker elsewhere. Private keys are never shown.",
+        [option("action", metavar="ACTION", nargs="?", choices=["rotate", "export"], help="rotate or export")],
+        ["keys", "keys rotate", "keys export"],
+    ),
+    Subcommand(
         "encryption",
         "whether values are encrypted, and with which keys",
         "Says whether the values of runs are encrypted before they leave a kernel or worker. `on` makes a key and "

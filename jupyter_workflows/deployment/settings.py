@@ -36,7 +36,7 @@ class ServiceSettings:
         metrics: Where Prometheus finds `/metrics`; None for nowhere.
         grace: How long its steps may run on after it is told to end.
         promote: Whether this version becomes the one that new runs start on: `"first"` where there is none yet.
-        trusted_keys: Directory of the public keys of reviewers; None trusts those of the package's home.
+        trusted_keys: Directory or file of the public keys of reviewers; None trusts those of the package's home.
     """
 
     queue: str

@@ -26,7 +26,7 @@ from temporalio.worker import Worker
 from ..authoring.bundles import LoadedBundle, keep_decisions
 from ..authoring.durable_cells import WORKFLOW as DURABLE_CELLS
 from ..connection import Settings, connect
-from ..errors import JupyterWorkflowsError
+from ..errors import ApprovalRefused, JupyterWorkflowsError
 from ..plugin.begun import begun
 from ..security.identity import TrustedKeys
 from ..security.keyrings import ring_reader
@@ -43,6 +43,7 @@ from .specs import HostSpec, Serving
 CONNECT_SECONDS = 5.0
 PLAIN_LOGS_VARIABLE = "JUPYTER_WORKFLOWS_PLAIN_LOGS"
 STOP_SECONDS = 1.0
+KEYS_SECONDS = 2.0
 SECOND_LOOKS_SECONDS = (1.0, 4.0)
 """Tasks that were on their way to the dead worker are noticed late."""
 KEPT_BUNDLES = 16
@@ -127,6 +128,7 @@ class WorkerHost:
     async def _on_adopt(self, message: Message) -> None:
         home = Home(*map(Path, message["home"]))
         self._trusted = TrustedKeys(home.keys)
+        self._in_background(self._renew_keys(self._trusted))
         self._predecessors = Predecessors(message["identity"], frozenset(message["dead"]))
         self._idle_seconds = float(message["idle_seconds"])
         if str(home.bundles) not in sys.path:
@@ -247,6 +249,19 @@ class WorkerHost:
         _make_private_caches(bundle)
         # In a thread: what a notebook imports may take seconds, and the other bundles' runs go on.
         return await asyncio.to_thread(load_bundle, bundle, self._trusted)
+
+    async def _renew_keys(self, trusted: TrustedKeys) -> None:
+        """Reads the trusted keys again when they change: one that was added counts, a retired one does not."""
+        seen = None
+        while True:
+            await asyncio.sleep(KEYS_SECONDS)
+            if (now := trusted.changed_at()) == seen:
+                continue
+            try:
+                await asyncio.to_thread(trusted.load)
+                seen = now
+            except ApprovalRefused as error:
+                sys.stderr.write(f"{error}\n")
 
     async def _serve(self, serving: Serving) -> None:
         assert self._client is not None

@@ -11,15 +11,17 @@ from __future__ import annotations
 import base64
 import getpass
 import hashlib
+import json
 import os
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ApprovalRefused
 from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedStart
 from .canonical import canonical
+from .trusted_keys import TrustedKey, read_keys
 
 Signed = Decision | SignedAct | SignedStart
 S = TypeVar("S", bound=Signed)
@@ -42,6 +44,7 @@ PRIVATE_KEY = "reviewer.key"
 TRUSTED = "trusted"
 # A notebook's clock may be a day off the server's; that an approval is decided once does not depend on it.
 CLOCK_TOLERANCE = timedelta(hours=25)
+RETIRES_WITHIN = timedelta(minutes=10)
 
 
 def local_user() -> str:
@@ -114,6 +117,41 @@ def create_key(keys: Path, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+def rotate_key(keys: Path) -> tuple[str, str]:
+    """Makes a new key of the user's and retires the one before; gives the ids of both, the new one first.
+
+    What was signed with the old one a moment ago still counts for some minutes.
+
+    Args:
+        keys: The directory of keys.
+
+    Raises:
+        ApprovalRefused: The key can't be read or written.
+    """
+    old = public_key(ensure_key(keys))
+    retired = TrustedKey(old, local_user(), retired_at=datetime.now(UTC) + RETIRES_WITHIN)
+    try:
+        path = keys / TRUSTED / f"{key_id(old)}.json"
+        write_private(path, json.dumps({"keys": [retired.as_jwk(key_id(old))]}, indent=1).encode())
+        fresh = keys / f".{PRIVATE_KEY}.{secrets.token_hex(8)}"
+        write_private(fresh, secrets.token_bytes(32))
+        # Trusted before it is used.
+        trust(keys, fresh.read_bytes())
+        fresh.replace(keys / PRIVATE_KEY)
+    except OSError as error:
+        raise ApprovalRefused(f"the reviewer key in {keys} can't be changed: {error.strerror}: make it yours") from None
+    return key_id(public_key(ensure_key(keys))), key_id(old)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that the user alone can read; readers see the old or the new one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
 def trust(keys: Path, private: bytes) -> None:
     """Puts the public half of a private key among those that workers of this home trust."""
     public = public_key(private)
@@ -121,11 +159,7 @@ def trust(keys: Path, private: bytes) -> None:
     if path.exists():
         return
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    draft = path.with_suffix(f".{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(public))
-    draft.replace(path)
+    write_private(path, base64.b64encode(public))
 
 
 def sign(act: S, private: bytes) -> S:
@@ -155,41 +189,52 @@ class TrustedKeys:
 
     Args:
         keys: The home's directory of keys.
-        only: A directory of public keys that alone count, `<key id>.pub` each; no key of one's own is made then.
+        only: A directory or file of public keys that alone count, see `trusted_keys`; no key of one's own is made then.
     """
 
     def __init__(self, keys: Path, *, only: Path | None = None) -> None:
         self.keys = keys
         self.only = only
-        self._public: dict[str, bytes] = {}
+        self._known: dict[str, TrustedKey] = {}
 
     def __len__(self) -> int:
-        return len(self._public)
+        return len(self._known)
 
     def load(self) -> None:
         """Reads the keys as they are now; called outside workflow code.
 
         Raises:
-            ApprovalRefused: The user's own key can't be read or made.
+            ApprovalRefused: The user's own key can't be read or made, or a set of keys makes no sense.
         """
         if self.only is None:
             ensure_key(self.keys)
-        self._public = public_keys(self.only or self.keys / TRUSTED)
+        self._known = read_keys(self.only or self.keys / TRUSTED, key_id)
 
-    def distrust(self, act: Signed) -> str | None:
+    def changed_at(self) -> int | None:
+        """A number that is another one when the keys have changed; one `stat`."""
+        try:
+            return (self.only or self.keys / TRUSTED).stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def distrust(self, act: Signed, at: datetime | None = None) -> str | None:
         """Why a signature is not trusted, as a sentence; None when it is.
 
         Touches no file and no clock, so a workflow's validator may call it.
 
         Args:
             act: What was signed, as it arrived.
+            at: When it arrived, by the workflow's time; None where it does not matter that its key was retired.
         """
         what = NAMES[type(act)]
-        public = self._public.get(act.key_id)
-        if not act.signature or public is None:
+        known = self._known.get(act.key_id)
+        if not act.signature or known is None:
             here = f"{REMEDIES[what]} in the notebook or a terminal"
             return f"the {what} is not signed by a reviewer this worker knows: {here}"
-        return None if verifies(act, public) else f"the signature does not fit the {what}: it was changed on its way"
+        if not verifies(act, known.public):
+            return f"the signature does not fit the {what}: it was changed on its way"
+        groups = [] if isinstance(act, SignedStart) else act.groups
+        return known.objection(person_of(act), groups, at)
 
     def rejection(self, act: Decision | SignedAct, *, at: datetime) -> str | None:
         """Why an act is not trusted, as a sentence; None when it is.
@@ -199,13 +244,20 @@ class TrustedKeys:
             at: The workflow's time.
         """
         what = NAMES[type(act)]
-        if reason := self.distrust(act):
+        if reason := self.distrust(act, at):
             return reason
         if act.issued_at > at + CLOCK_TOLERANCE:
             return f"the {what} is dated in the future: check the clock of the machine it was made on"
         if at > act.expires_at + CLOCK_TOLERANCE:
             return f"the {what} is too old: look at the approval again and {REMEDIES[what]} anew"
         return None
+
+
+def person_of(act: Signed) -> str:
+    """In whose name something was signed."""
+    if isinstance(act, Decision):
+        return act.reviewer
+    return act.starter if isinstance(act, SignedStart) else act.by
 
 
 def verifies(act: Signed, public: bytes) -> bool:
