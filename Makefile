@@ -17,7 +17,7 @@ help:
 	@echo "make test   lint, types and all tests; those in a browser need Chromium (apt-get install chromium)"
 	@echo "make lab    the tour in JupyterLab"
 	@echo "make lint   ruff and pyright; eslint, prettier and tsc"
-	@echo "make chaos  faults thrown at real runs; writes docs/reliability.md (FULL=1: release counts)"
+	@echo "make chaos  faults thrown at real runs; writes docs/reliability.md (FULL=1: release counts; ENCRYPTION=1, TELEMETRY=1: with both on, writes nothing)"
 	@echo "make bench  speed against the plain Temporal SDK; writes docs/benchmarks.md (ROUNDS=15)"
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -57,7 +57,7 @@ lab: $(VENV)/.ready
 	$(VENV)/bin/jupyter lab notebooks/01_review_licences.ipynb
 
 chaos: $(VENV)/.ready
-	$(VENV)/bin/python -m chaos $(if $(FULL),--full)
+	$(VENV)/bin/python -m chaos $(if $(FULL),--full) $(if $(ENCRYPTION),--encryption) $(if $(TELEMETRY),--telemetry)
 
 bench: $(VENV)/.ready
 	$(VENV)/bin/python -m benchmarks --rounds $(or $(ROUNDS),15)

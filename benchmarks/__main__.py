@@ -11,10 +11,10 @@ from pathlib import Path
 from benchmarks import (
     dashboards,
     durable_cells,
-    encryption,
     engine,
     live_view,
     notebooks,
+    overheads,
     recovery,
     resume,
     stream,
@@ -25,7 +25,7 @@ from benchmarks.measures import Plan, renewed, section
 ROOT = Path(__file__).parents[1]
 PARTS = {
     "engine": engine.measure,
-    "encryption": encryption.measure,
+    "overheads": overheads.measure,
     "notebooks": notebooks.measure,
     "durable-cells": durable_cells.measure,
     "recovery": recovery.measure,

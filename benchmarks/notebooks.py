@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,8 +49,8 @@ IMPORTS = 15
 class Notebook(Kernel):
     """A kernel as a person has it: its worker host is kept for the usual time."""
 
-    def __init__(self, home: Path, folder: Path) -> None:
-        super().__init__(home, folder, {"JUPYTER_WORKFLOWS_IDLE_SECONDS": "30"})
+    def __init__(self, home: Path, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+        super().__init__(home, folder, {"JUPYTER_WORKFLOWS_IDLE_SECONDS": "30", **(variables or {})})
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,10 @@ import random
 import sys
 import time
 
+from jupyter_workflows.local.server import NAMESPACE
+from jupyter_workflows.security import keyrings
+
+from .collector import sink
 from .report import Line, write_page
 from .rows import ROWS
 from .rows.plan import Row
@@ -22,6 +26,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="the schedule of faults; a new one by default")
     parser.add_argument("--tenth", action="store_true", help="a tenth of the first counts, as in CI; writes no table")
     parser.add_argument("--full", action="store_true", help="the counts of a release")
+    parser.add_argument("--encryption", action="store_true", help="with all values encrypted; writes no table")
+    parser.add_argument("--telemetry", action="store_true", help="with telemetry sent to a collector; writes no table")
     parser.add_argument("--no-table", action="store_true", help="leave docs/reliability.md as it is")
     return parser.parse_args()
 
@@ -35,10 +41,14 @@ def count_of(row: Row, asked: argparse.Namespace) -> int:
     return row.full if asked.full else row.first
 
 
-def play(row: Row, count: int, seed: int) -> Outcome:
+def play(row: Row, count: int, seed: int, *, encryption: bool = False, telemetry: bool = False) -> Outcome:
     """Play one row on a stage of its own and print what came of it."""
     began = time.monotonic()
     with stage(seed) as found:
+        if encryption:
+            keyrings.turn_on(found.home.keys, NAMESPACE)
+        if telemetry:
+            found.variables |= sink(found)
         outcome = row.run(found, count)
     high = outcome.percentile(0.95)
     times = f", p95 {high:.2f} s" if high is not None else ""
@@ -64,8 +74,12 @@ def main() -> int:
     if unknown:
         print(f"no rows {', '.join(sorted(unknown))}; there are {', '.join(row.id for row in ROWS)}", file=sys.stderr)
         return 2
-    lines = [Line(row, play(row, count_of(row, asked), seed)) for row in ROWS if row.id in wanted]
-    if not (asked.tenth or asked.count or asked.no_table):
+    lines = [
+        Line(row, play(row, count_of(row, asked), seed, encryption=asked.encryption, telemetry=asked.telemetry))
+        for row in ROWS
+        if row.id in wanted
+    ]
+    if not (asked.tenth or asked.count or asked.no_table or asked.encryption or asked.telemetry):
         write_page(lines, seed)
     return 1 if any(line.outcome.problems for line in lines) else 0
 

@@ -16,6 +16,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 CELL_SECONDS = 60.0
+IDLE_VARIABLE = "JUPYTER_WORKFLOWS_IDLE_SECONDS"
 IDLE_SECONDS = 2.0
 """How long a worker host without kernel and open runs is kept; by default it is 30."""
 
@@ -42,7 +43,7 @@ def environment(home: Path, folder: Path) -> dict[str, str]:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_WORKFLOWS_HOME": str(home),
-        "JUPYTER_WORKFLOWS_IDLE_SECONDS": str(IDLE_SECONDS),
+        IDLE_VARIABLE: str(IDLE_SECONDS),
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }
 

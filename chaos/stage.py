@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 import tempfile
@@ -16,11 +17,12 @@ from temporalio.client import Client
 from jupyter_workflows.connection import Settings, connect, loop_thread
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.paths import Home, read_json
+from jupyter_workflows.local.runtime import Runtime
 
 from .cells import expected, notebook
 from .effects import EffectLog, Entry
 from .histories import Told, read_history
-from .kernels import CellFailed, Kernel
+from .kernels import IDLE_SECONDS, IDLE_VARIABLE, CellFailed, Kernel
 from .processes import Found, gone, kill, of_role, processes_of
 from .verdicts import Outcome, judge
 
@@ -61,6 +63,14 @@ class Stage:
         kernel = self.bare_kernel()
         self.run_cells(kernel)
         return kernel
+
+    def up(self) -> Runtime:
+        """The runtime, up before any kernel is; its idle worker hosts go as early as those of kernels."""
+        os.environ[IDLE_VARIABLE] = str(IDLE_SECONDS)
+        try:
+            return local_runtime.ensure(self.home)
+        finally:
+            del os.environ[IDLE_VARIABLE]
 
     def bare_kernel(self) -> Kernel:
         """A new kernel that has run nothing."""

@@ -21,16 +21,12 @@ from ..kernels import CellFailed, Kernel
 from ..processes import gone, kill, processes_of
 from ..stage import Stage
 from ..verdicts import Outcome
-from .plan import Row
+from .plan import NotHere, Row
 
 RUNS = 20
 DISK_BYTES = 96 * 1024 * 1024
 MESSAGE_SECONDS = 5.0
 END_SECONDS = 15.0
-
-
-class NotHere(Exception):
-    """This machine does not let us mount a disk of our own."""
 
 
 def play(stage: Stage, count: int, outcome: Outcome) -> None:

@@ -12,6 +12,10 @@ FEWEST_TIMES = 20
 """Fewer say nothing of a 95th percentile, and much of what else the machine was doing."""
 
 
+class NotHere(Exception):
+    """This machine lacks what a row needs."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the table.

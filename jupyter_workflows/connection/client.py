@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, HeaderCodecBehavior, Plugin
-from temporalio.service import GrpcCompression, RPCError
+from temporalio.service import GrpcCompression, KeepAliveConfig, RPCError
 
 from ..errors import ConnectionFailed, EncryptionFailed
 from ..payloads import data_converter, select_storage
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 SELDOM = timedelta(seconds=1)
 OFTEN = timedelta(milliseconds=200)
 CONNECT_TIMEOUT = timedelta(seconds=4)
+# A connection whose other end has gone without a word is found out within 15 s; by the SDK's defaults it takes 45, in
+# which steps lose their attempts to missing heartbeats. Temporal's frontend hangs up on who asks more often than each
+# 10 s: https://github.com/temporalio/temporal/blob/main/common/dynamicconfig/constants.go (frontend.keepAliveMinTime)
+KEEP_ALIVE = KeepAliveConfig(interval_millis=11_000, timeout_millis=4_000)
 # How the SDK's native part puts the status of its first call into words.
 _STATUS = re.compile(r'code: (?P<code>\w+), message: "(?P<message>[^"]*)"')
 
@@ -96,6 +100,7 @@ async def connect(
                 identity=identity,
                 plugins=[*telemetry_plugins(redacted), *plugins],
                 runtime=runtime,
+                keep_alive_config=KEEP_ALIVE,
                 **options,
             )
             await _see_namespace(client, settings)

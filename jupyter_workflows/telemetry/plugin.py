@@ -32,7 +32,7 @@ from temporalio.worker import (
 
 from . import cells, metrics
 from .names import ATTEMPT, EXECUTION, QUEUE_SECONDS, RUN, STATUS, STEP, STEP_NAME, WORKFLOW
-from .tracing import attached, error_class, fail, tracer
+from .tracing import api, attached, error_class, fail, tracer
 from .workflow_spans import replaying, workflow_span
 
 if TYPE_CHECKING:
@@ -151,11 +151,9 @@ def step_span(info: temporalio.activity.Info, waited: timedelta) -> Generator[Sp
     if made is None:
         yield None
         return
-    from opentelemetry.trace import SpanKind
-
     span = made.start_span(
         f"step {info.activity_type}",
-        kind=SpanKind.CONSUMER,
+        kind=api()[1].SpanKind.CONSUMER,
         attributes={
             WORKFLOW: info.workflow_type or "",
             RUN: info.workflow_id or "",
@@ -226,8 +224,7 @@ class RunSpans(WorkflowInboundInterceptor):
         if tracer() is None or self.run is None:
             yield None
             return
-        from opentelemetry import trace
-
+        trace = api()[1]
         if trace.get_current_span().get_span_context().is_valid:
             with workflow_span(name, trace.Link(self.run.get_span_context())) as span:
                 yield span

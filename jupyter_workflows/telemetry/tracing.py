@@ -55,10 +55,22 @@ def provider() -> Any:
     return made
 
 
+@functools.cache
+def api() -> tuple[Any, Any]:
+    """OpenTelemetry's modules of contexts and traces; an import inside of workflow code is looked at by the sandbox."""
+    from opentelemetry import context, trace
+
+    return context, trace
+
+
+@functools.cache
 def tracer() -> Tracer | None:
     """Makes our spans; None where none are sent."""
     made = provider()
-    return made.get_tracer(SCOPE) if made is not None else None
+    if made is None:
+        return None
+    api()
+    return made.get_tracer(SCOPE)
 
 
 def flush() -> None:
@@ -152,8 +164,7 @@ def attached(span: Span) -> Generator[None]:
     A workflow that leaves the worker's cache is taken down in another context than it was set up in, and a cell of a
     notebook may end in another one than it began in: then there is nothing to take back.
     """
-    from opentelemetry import context, trace
-
+    context, trace = api()
     token = context.attach(trace.set_span_in_context(span))
     try:
         yield
@@ -164,10 +175,8 @@ def attached(span: Span) -> Generator[None]:
 
 def fail(span: Span, kind: str) -> None:
     """Says on a span of what class the error was."""
-    from opentelemetry.trace import StatusCode
-
     span.set_attribute(ERROR, kind)
-    span.set_status(StatusCode.ERROR)
+    span.set_status(api()[1].StatusCode.ERROR)
 
 
 def error_class(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import temporalio.workflow
 
 from .names import EXECUTION, RUN, STEP, STEP_NAME, WORKFLOW
-from .tracing import attached, tracer
+from .tracing import api, attached, tracer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -26,10 +26,8 @@ def waiting_span(kind: str, step: str) -> Generator[None]:
     if tracer() is None:
         yield
         return
-    from opentelemetry import trace
-
     # A replay that is made to look at a run has no span of the run, and makes none.
-    if not trace.get_current_span().get_span_context().is_valid:
+    if not api()[1].get_current_span().get_span_context().is_valid:
         yield
         return
     with workflow_span(f"{kind} {step}", **{STEP: step, STEP_NAME: kind}):
@@ -43,11 +41,9 @@ def workflow_span(name: str, *links: Any, **attributes: str) -> Generator[Span |
     if made is None:
         yield None
         return
-    from opentelemetry.trace import SpanKind
-
     info = temporalio.workflow.info()
     known = {WORKFLOW: info.workflow_type, RUN: info.workflow_id, EXECUTION: info.run_id}
-    span = made.start_span(name, kind=SpanKind.CONSUMER, attributes={**known, **attributes}, links=links)
+    span = made.start_span(name, kind=api()[1].SpanKind.CONSUMER, attributes={**known, **attributes}, links=links)
     try:
         with attached(span):
             yield span
