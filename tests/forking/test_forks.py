@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from jupyter_workflows import compare
 from jupyter_workflows.commands import resume_commands as commands
 from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
+from jupyter_workflows.runs.audit.exporting import verify_file
 
 STEPS = """
 PROMPT = "be brief"
@@ -52,7 +54,7 @@ def ended(notebook: Any) -> Any:
     return run
 
 
-def test_fork_from_a_step_keeps_what_was_before_and_leaves_the_run_alone(notebook, ended):
+def test_fork_from_a_step_keeps_what_was_before_and_leaves_the_run_alone(notebook, ended, tmp_path: Path):
     before = ended.describe()
     fork = ended.fork("summarise-1")
     assert fork.result(timeout=60) == ended.result()
@@ -66,6 +68,14 @@ def test_fork_from_a_step_keeps_what_was_before_and_leaves_the_run_alone(noteboo
     assert snapshot.run.starter == before.starter
     assert ended.describe() == before, "the run that was forked is what it was"
     assert [found.id for found in ended.forks().records] == [fork.id]
+
+    verdict = verify_file(fork.audit(tmp_path / "fork.audit.jsonl").path, fork.access.keys)
+    assert verdict.holds
+    told = [(record["type"], record["body"]) for record in verdict.records]
+    ((_, start),) = [entry for entry in told if entry[0] == "start"]
+    assert (start["forked"]["id"], start["kind"]) == (ended.id, "start")
+    kept = {body["id"]: body.get("kept", {}).get("id") for kind, body in told if kind == "step"}
+    assert kept == {"load-1": ended.id, "summarise-1": None, "send-1": None}
 
 
 def test_fork_with_another_argument_runs_only_what_gets_another_input(notebook, ended):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
+import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_workflows.commands.audit_commands import audit
+from jupyter_workflows.commands.tables import Page
+from jupyter_workflows.errors import AuditFailed, CommandError
 from jupyter_workflows.runs.audit.chain import audit_file
 from jupyter_workflows.runs.audit.exporting import trusted_keys, verify_file
+from jupyter_workflows.runs.audit.report import render_report
 from jupyter_workflows.runs.audit.verifying import verify
 from jupyter_workflows.security import identity
 
+from . import audit_records
 from .conftest import Engine
 
 KEY = bytes(range(32))
@@ -202,6 +211,78 @@ def test_another_signature_does_not_fit_and_another_key_is_not_trusted():
     assert not verify(swapped_in, OWN).holds
     mixed = json.loads(theirs.split(b"\n")[3])["body"]["signature"]
     assert not verify(resealed(SMALL, lambda body: body.update(signature=mixed), 3), OWN).intact
+
+
+JUNK: list[Any] = [
+    *(
+        None,
+        True,
+        -1,
+        10**400,
+        1e308,
+        "",
+        "x",
+        "\ud800",
+        [],
+        [[]],
+        [None],
+        {},
+        {"erased": []},
+        {"role": 1},
+        [{"role": []}],
+    ),
+    *({"sha256": 7, "bytes": "x"}, {"x": {"x": [{}]}}, ["x", 7], {"calls": {}, "cost": "x"}, "2026-11-26T00:00:00"),
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_content_that_somebody_signs_is_checked_and_reported(seed: int):
+    chance = random.Random(seed)
+    entries: list[tuple[str, dict[str, Any]]] = []
+    for kind, body in audit_records.told("x"):
+        changed = {name: chance.choice(JUNK) if chance.random() < 0.4 else value for name, value in body.items()}
+        entries.append((kind, changed))
+    entries.append(("keys", {"public": chance.choice(JUNK)}))
+    verdict = verify(audit_file(entries, private=KEY, signer="ada"), OWN)
+    assert [problem for problem in verdict.problems if problem.field not in ("act", "shown")] == []
+    assert render_report(verdict.records, checked=verdict).startswith("<!doctype html>")
+    assert render_report(verdict.records, checked=None).endswith("</html>\n")
+
+
+def test_large_file_is_checked_in_seconds_and_each_change_is_found():
+    entries = [("step", {"event": number, "id": f"step-{number}", "output": "x" * 200}) for number in range(10_000)]
+    data = audit_file([("audit", {"format": 1}), *entries], private=KEY, signer="ada")
+    began = time.monotonic()
+    assert verify(data, OWN).holds
+    assert time.monotonic() - began < 20
+    for number in (1, 4_999, 10_000):
+        lines = data.split(b"\n")
+        lines[number] = lines[number].replace(b"xxx", b"xxy", 1)
+        (problem,) = verify(b"\n".join(lines), OWN).problems
+        assert (problem.record, problem.field) == (number, "output")
+
+
+def test_command_says_what_holds_by_its_exit_status(tmp_path: Path):
+    home: Any = SimpleNamespace(keys=tmp_path / "keys")
+    session: Any = SimpleNamespace(home=home)
+    path = tmp_path / "small.jsonl"
+    fingerprint = next(iter(OWN))
+    for content, keys, status, words in (
+        (SMALL, [fingerprint], 0, "as it was signed"),
+        (SMALL, [], 1, "a key that is not known here"),
+        (SMALL.replace(b"completed", b"cancelled"), [fingerprint], 1, "it was changed in"),
+    ):
+        path.write_bytes(content)
+        html = str(tmp_path / "report.html")
+        outcome = audit(session, Namespace(target="verify", path=str(path), key=keys, html=html, values="full"))
+        assert (outcome.exit_code, words in outcome.text(Page())) == (status, True)
+    assert "The file is not what was signed" in (tmp_path / "report.html").read_text("utf-8")
+    assert not home.keys.exists(), "no key is made by looking"
+    for arguments, reason in (((None, []), "needs the file"), (("none.jsonl", []), "can't be read")):
+        with pytest.raises((CommandError, AuditFailed), match=reason):
+            audit(session, Namespace(target="verify", path=arguments[0], key=[], html=None, values="full"))
+    with pytest.raises(AuditFailed, match="is no fingerprint"):
+        trusted_keys(None, ["abc"])
 
 
 @given(data=st.data())

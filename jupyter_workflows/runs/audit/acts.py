@@ -62,7 +62,8 @@ def keys_of(records: list[dict[str, Any]]) -> dict[str, bytes]:
     for record in records:
         if record["type"] != KEYS:
             continue
-        for text in record["body"].get("public", {}).values():
+        told = record["body"].get("public")
+        for text in cast("dict[str, Any]", told).values() if isinstance(told, dict) else ():
             try:
                 public = base64.b64decode(str(text), validate=True)
             except ValueError:

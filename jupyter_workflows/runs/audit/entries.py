@@ -14,6 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from ...authoring.open_approvals import content_hash
 from ...authoring.starter import MEMO_KEY
+from ...plugin.ancestry import FORK_MEMO
 from ...schema import Failure, Manifest, Run, Step, Usage
 from ..failures import payloads_of, read_failure
 from ..history import APPROVAL_MEMO, ROLLBACK_MEMO, Reduction
@@ -23,6 +24,8 @@ from .chain import Entry
 from .evidence import Evidence, finite
 from .model_calls import call_of
 
+# What a start's memo holds besides the approvals, and stands in fields of its own.
+OURS = (MEMO_KEY, FORK_MEMO)
 ACTS = {"jupyter_workflows.decide", "jupyter_workflows.act", "jupyter_workflows.keep"}
 # What a reviewer is shown always, and the rules that are shown where they are used: see `authoring.approval.opened`.
 SHOWN = (
@@ -145,8 +148,9 @@ class Told:
             "at": moment(time_of(event.event_time)),
             "attempt": started.attempt or 1,
             "continues": started.continued_execution_run_id or None,
+            "forked": finite(self.evidence(memo[FORK_MEMO])) if FORK_MEMO in memo else None,
             "identity": started.identity,
-            "memo": {name: finite(self.evidence(payload)) for name, payload in memo.items() if name != MEMO_KEY},
+            "memo": {name: finite(self.evidence(payload)) for name, payload in memo.items() if name not in OURS},
             "parent": started.parent_workflow_execution.workflow_id or None,
             "queue": started.task_queue.name,
             "root": started.root_workflow_execution.workflow_id or None,

@@ -94,6 +94,7 @@ def summary(file: File) -> str:
                 "started",
                 " by ".join(filter(None, [moment(first.get("started_at")), words(starter(start, first), 120)])),
             ),
+            ("forked from", words(mapping(start.get("forked")).get("id"), 200)),
             ("ended", moment(last.get("closed_at"))),
             ("took", took(first.get("started_at"), last.get("closed_at"))),
             ("notebook", words(first.get("notebook"))),

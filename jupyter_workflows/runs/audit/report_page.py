@@ -14,6 +14,7 @@ from ..style import DARK, DARK_GROUND, LIGHT, LIGHT_GROUND
 
 MOST_CHARACTERS = 20_000
 MOST_ROWS = 2_000
+MOST_MONEY = 1e12
 
 STYLE = f"""
 :root{{{LIGHT};{LIGHT_GROUND};color-scheme:light dark}}
@@ -150,7 +151,8 @@ def labelled(label: str, value: object) -> str:
 
 def money(cost: object) -> str:
     """A cost without an exponent, in the price table's currency; empty where it is not known."""
-    return f"{cost:,.8f}".rstrip("0").rstrip(".") if isinstance(cost, (int, float)) else ""
+    known = isinstance(cost, (int, float)) and 0 <= cost < MOST_MONEY
+    return f"{cost:,.8f}".rstrip("0").rstrip(".") if known else ""
 
 
 def as_gone(value: object) -> str:
