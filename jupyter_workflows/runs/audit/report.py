@@ -99,7 +99,7 @@ def summary(file: File) -> str:
             ("took", took(first.get("started_at"), last.get("closed_at"))),
             ("notebook", words(first.get("notebook"))),
             ("executions", f"{len(executions)}{resumptions(file)}" if len(executions) > 1 else ""),
-            ("steps", f"{len(steps)}, of them {len(calls)} model calls; {retried} retries"),
+            ("steps", f"{len(steps)}, of them {len(calls)} by a model; retries: {retried}"),
             ("people's acts", str(len(file.all("act")))),
             (
                 "models",
@@ -150,7 +150,8 @@ def used(usage: Body) -> str:
         return ""
     cost = money(usage.get("cost"))
     price = f"cost {cost}" if cost else "cost unknown: no price table"
+    calls = usage.get("calls")
     return words(
-        f"{usage.get('calls')} calls, {usage.get('input_tokens', 0)} tokens in, "
+        f"{calls} call{'' if calls == 1 else 's'}, {usage.get('input_tokens', 0)} tokens in, "
         f"{usage.get('output_tokens', 0)} out, {price}"
     )

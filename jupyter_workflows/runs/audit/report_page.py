@@ -51,7 +51,7 @@ table.stack thead{{display:none}}table.stack tr{{display:block;padding:6px 0;bor
 table.stack td{{display:block;border:0!important;padding:1px 0}}.when{{white-space:normal}}}}
 @page{{margin:18mm 16mm}}
 @media print{{main{{max-width:none;padding:0}}pre{{max-height:none;overflow:visible}}h2{{break-after:avoid}}
-body{{font-size:11px}}.box,tr{{break-inside:avoid}}.box.long{{break-inside:auto}}*{{print-color-adjust:exact}}}}
+body{{font-size:11px}}table,.mono,pre,.tag{{font-size:9.5px}}h1{{font-size:20px}}h2{{font-size:14px}}.box,tr{{break-inside:avoid}}.box.long{{break-inside:auto}}*{{print-color-adjust:exact}}}}
 """.replace("\n", "")
 
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
