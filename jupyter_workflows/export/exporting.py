@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,6 +30,7 @@ from .requirements import constraints, normal
 from .writing import Changes, write_package
 
 RUNS = 3
+NOTEBOOK_TESTS = "tests/test_notebook.py"
 Target = Literal["temporal", "temporal-plain", "mistral"]
 PROJECTS: dict[Target, type[Project]] = {"temporal": Project, "temporal-plain": PlainProject, "mistral": MistralProject}
 
@@ -99,17 +101,54 @@ def export(
     """
     session = current()
     wanted = [workflow] if isinstance(workflow, str | Workflow) else list(workflow)
-    check(wanted, runs, target)
+    if not wanted:
+        raise ExportFailed("there is nothing to export: name a workflow")
+    check(runs, target)
     bundle, digests = bundle_of(session, wanted)
+    return export_bundle(
+        session, bundle, path, package=package, target=target, runs=runs, prove=prove, safe=safe, digests=digests
+    )
+
+
+def export_bundle(
+    session: Session,
+    bundle: BundleFiles,
+    path: str | os.PathLike[str],
+    *,
+    package: str | None = None,
+    target: Target = "temporal",
+    runs: int = RUNS,
+    prove: bool | None = None,
+    safe: Sequence[str] = (),
+    digests: AbstractSet[str] = frozenset(),
+) -> Exported:
+    """Writes a bundle as a package; where no cells are known, tests of the notebook stay as they were exported before.
+
+    Args:
+        session: Where its home and runs are; the cells whose tests go along.
+        bundle: The bundle.
+        path: As of `export`.
+        package: As of `export`; by default made from the first workflow's.
+        target: As of `export`.
+        runs: As of `export`.
+        prove: As of `export`.
+        safe: As of `export`.
+        digests: Of the bundles whose runs may be recorded; by default of this one.
+
+    Raises:
+        ExportFailed: A name or path can't be used, or the target can't give what the code uses.
+    """
+    check(runs, target)
     needed = frozenset(normal(name) for name in constraints(bundle.manifest.distributions))
     name = distribution_name(package or slug(bundle.manifest.workflows[0].function), needed)
     notes: list[str] = []
     ours = target == "temporal"
-    recorded = Recorded() if not ours else recorded_runs(session, bundle, digests, runs, notes)
+    recorded = recorded_runs(session, bundle, digests or {bundle.digest}, runs, notes) if ours else Recorded()
     project = project_of(session, bundle, name, recorded, notes, target=target)
     root = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - `..` is taken out, links are not followed
     facts = {"target": target, "build": project.build, "digest": bundle.digest}
-    changes = write_package(root, name, project.files(), facts)
+    kept = frozenset[str]() if session.namespace else frozenset({NOTEBOOK_TESTS})
+    changes = write_package(root, name, project.files(), facts, kept)
     made: Proof | None = None
     if ours and (recorded.files if prove is None else prove):
         made = proof.prove(project, root, recorded, safe=safe, progress=session.progress)
@@ -119,14 +158,12 @@ def export(
     return Exported(root, name, project.build, changes, sorted(recorded.files), recorded.left_out, notes, made)
 
 
-def check(wanted: Sequence[object], runs: int, target: str) -> None:
+def check(runs: int, target: str) -> None:
     """Refuses what makes no sense.
 
     Raises:
-        ExportFailed: Nothing is wanted, or an option is none of those there are.
+        ExportFailed: An option is none of those there are.
     """
-    if not wanted:
-        raise ExportFailed("there is nothing to export: name a workflow")
     if not 0 <= runs <= 100:
         raise ExportFailed(f"runs={runs} makes no sense: give a number from 0 to 100")
     if target not in get_args(Target):
@@ -140,7 +177,7 @@ def project_of(
     home = f"{package_name(name)}.bundle" if target == "temporal" else package_name(name)
     cells = cell_tests(session.cells, bundle.manifest, home, tags_of(session.notebook))
     notes += [f"{cell} is no test of the package: {reason}" for cell, reason in cells.left_out.items()]
-    tests = {"test_notebook.py": cells.text} if cells.text else dict[str, str]()
+    tests = {Path(NOTEBOOK_TESTS).name: cells.text} if cells.text else dict[str, str]()
     return PROJECTS[target](name, bundle, recorded.files, tests)
 
 
@@ -172,7 +209,9 @@ def bundle_of(session: Session, wanted: Sequence[str | Workflow[Any, Any]]) -> t
     return files, {files.digest}
 
 
-def recorded_runs(session: Session, bundle: BundleFiles, digests: set[str], limit: int, notes: list[str]) -> Recorded:
+def recorded_runs(
+    session: Session, bundle: BundleFiles, digests: AbstractSet[str], limit: int, notes: list[str]
+) -> Recorded:
     """The newest runs on this code that have ended, as histories; none where the server can't be reached."""
     if not limit:
         return Recorded()

@@ -12,6 +12,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -43,7 +44,9 @@ class Changes:
     conflicts: list[str] = field(default_factory=list[str])
 
 
-def write_package(root: Path, name: str, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Changes:
+def write_package(
+    root: Path, name: str, files: Mapping[str, bytes], facts: Mapping[str, Any], kept: AbstractSet[str] = frozenset()
+) -> Changes:
     """Writes the files of a package.
 
     Args:
@@ -51,6 +54,7 @@ def write_package(root: Path, name: str, files: Mapping[str, bytes], facts: Mapp
         name: The package's name.
         files: Path in the package to content.
         facts: What the lock file says besides.
+        kept: Paths of files that stay where they are not generated this time.
 
     Raises:
         ExportFailed: The directory holds something else, or a path would lead out of it.
@@ -66,7 +70,10 @@ def write_package(root: Path, name: str, files: Mapping[str, bytes], facts: Mapp
     for path, content in sorted(files.items()):
         lock[path] = write_one(root, path, content, before.get(path), changes)
     for path in sorted(before.keys() - files.keys()):
-        remove(root, path, before[path], changes)
+        if path in kept:
+            lock[path] = before[path]
+        else:
+            remove(root, path, before[path], changes)
     text = json.dumps({"format": 1, "name": name, **facts, "files": lock}, indent=1, ensure_ascii=False) + "\n"
     replace(root / LOCK, text.encode())
     return changes

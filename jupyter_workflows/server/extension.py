@@ -73,9 +73,13 @@ class WorkflowsServer(LoggingConfigurable):
     def hub(self) -> Hub:
         """All that pages look at; made on the loop thread when the first page or request comes."""
         set_workshop(workshop_of(self.place))
-        return Hub(
+        hub = Hub(
             self.place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
         )
+        # Another contents manager than that of files has none.
+        root = getattr(getattr(self.parent, "contents_manager", None), "root_dir", None)
+        hub.root = Path(root) if isinstance(root, str) and root else None
+        return hub
 
 
 def workshop_of(home: Home) -> HostWorkshop:

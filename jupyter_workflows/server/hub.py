@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import JupyterWorkflowsError
@@ -98,6 +99,8 @@ class Hub:
         self.lookers: dict[str, dict[Page, float]] = {}
         self.idle_since: dict[str, float] = {}
         self.tickets = Tickets()
+        # The directory whose files people reach through this server; None where it keeps them elsewhere.
+        self.root: Path | None = None
         self.backend = Backend(home, may_start=may_start, changed=self.look_again, moved=self.moved)
         self.sweeping: asyncio.Task[None] | None = None
 

@@ -33,6 +33,7 @@ from ..schema.resumes import ResumePlan
 from ..security.rights import (
     ANSWER,
     DECIDE,
+    EXPORT,
     SEE_APPROVALS,
     SEE_RUNS,
     SEE_STATUS,
@@ -46,6 +47,7 @@ from ..security.rights import (
 from ..security.workspaces import Person
 from .audit import Audit
 from .audit_files import AuditAnswer, AuditQuery, audit_run
+from .exports import ExportAnswer, ExportRequest, export_workflow
 from .hub import Hub
 from .identity import refuse_another
 from .status import connection_state
@@ -572,5 +574,6 @@ OPERATIONS = (
     ),
     Operation("POST", "api/codec", SEE_VALUES, open_codec, CodecAccess, body=NoBody),
     Operation("GET", "api/workflows", SEE_WORKFLOWS, list_workflows, WorkflowsAnswer),
+    Operation("POST", "api/workflows/{name}/export", EXPORT, export_workflow, ExportAnswer, body=ExportRequest),
     Operation("POST", "api/workflows/{name}/runs", START_RUNS, start_run, Run, body=StartRequest, status=201),
 )

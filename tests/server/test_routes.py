@@ -24,6 +24,7 @@ BODIES = {
     "delegate": {"to": "x"},
     "ask_author": {"text": "x"},
     "answer_question": {"text": "x"},
+    "export_workflow": {"path": "none"},
 }
 EVIL = "http://evil.example"
 

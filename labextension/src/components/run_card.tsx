@@ -28,6 +28,8 @@ export interface RunHost {
   openRun?: (id: string, runId: string) => void;
   /** Offers to start the workflow of a run once more. */
   startAgain?: (run: Run) => void;
+  /** Offers to write a workflow of a bundle as a package. */
+  exportWorkflow?: (name: string, digest: string) => void;
   /** Hands over the audit file of a run, or the report of it. */
   audit?: (run: Run, what: "file" | "report") => Promise<void>;
 }

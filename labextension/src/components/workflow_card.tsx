@@ -33,6 +33,11 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
           <span class="jwl-mono jwl-muted">{oneLine(workflow.signature, 200)}</span>
         </span>
         <span class="jwl-right">
+          {host.exportWorkflow && !errors.length && (
+            <button type="button" onClick={() => host.exportWorkflow?.(workflow.name, state.digest)}>
+              Export…
+            </button>
+          )}
           <Place at={placeOf(workflow)} onShow={cellShower(host, null)} />
         </span>
       </header>

@@ -17,5 +17,7 @@ export const COMMANDS = {
   notebookRuns: "jupyter-workflows:runs-of-notebook",
   cellRuns: "jupyter-workflows:runs-of-cell",
   runCell: "jupyter-workflows:start-workflow-of-cell",
+  /** Writes a workflow as a package; `{name?, digest?}`, asks without. */
+  exportWorkflow: "jupyter-workflows:export",
   openTour: "jupyter-workflows:open-tour",
 } as const;

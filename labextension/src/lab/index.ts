@@ -14,6 +14,7 @@ import { Cells } from "./cells";
 import { hostOf } from "./host";
 import { notify } from "./notifications";
 import { Output } from "./output";
+import { addExportCommand } from "./export_command";
 import { addPageCommands } from "./page_commands";
 import { Pages } from "./pages";
 import { Session } from "./session";
@@ -101,6 +102,17 @@ const cells: JupyterFrontEndPlugin<void> = {
   },
 };
 
+const exporting: JupyterFrontEndPlugin<void> = {
+  id: "jupyter-workflows:export",
+  description: "Writes a workflow as a package among the server's files.",
+  autoStart: true,
+  requires: [IWorkflows],
+  optional: [INotebookTracker, IDefaultFileBrowser, ICommandPalette],
+  activate: (app, found: Session, tracker: INotebookTracker | null, browser, palette) => {
+    addExportCommand(app, found, tracker, browser as IDefaultFileBrowser | null, palette as ICommandPalette | null);
+  },
+};
+
 const status: JupyterFrontEndPlugin<void> = {
   id: "jupyter-workflows:status",
   description: "Whether runs can run and be seen.",
@@ -131,4 +143,4 @@ const tour: JupyterFrontEndPlugin<void> = {
   },
 };
 
-export default [session, settings, outputs, pages, sidebar, cells, status, notifications, tour];
+export default [session, settings, outputs, pages, sidebar, cells, exporting, status, notifications, tour];
