@@ -41,7 +41,7 @@ def test_a_workflow_is_exported_by_hand(notebook: Callable[..., Notebook]):
     card.get_by_role("button", name="Export…").click()
     assert page.locator(DIALOG).locator("input[name=path]").input_value().endswith("halving")
     export(page, "halving-package")
-    told(page, "halving is in halving-package: ")
+    told(page, "halving is in halving-package. Files: ")
     assert (package / "src" / "halving" / "bundle" / "workflows.py").is_file()
 
     (package / "README.md").write_text("mine")
@@ -58,7 +58,7 @@ def test_a_workflow_is_exported_by_hand(notebook: Callable[..., Notebook]):
 
     execute(page, "jupyter-workflows:export", name="halving")
     export(page, "halving-mistral", target="Mistral's workflow SDK")
-    told(page, "halving is in halving-mistral: ")
+    told(page, "halving is in halving-mistral. Files: ")
     assert "mistralai-workflows" in Path(folder, "halving-mistral", "pyproject.toml").read_text()
 
 

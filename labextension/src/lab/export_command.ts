@@ -104,7 +104,7 @@ export function summary(done: Exported): string {
     [done.kept.length, "kept as you changed them"],
   ] as const;
   const told = counts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`);
-  const parts = [`${done.name} is in ${oneLine(done.path, 120)}: ${told.join(", ") || "nothing has changed"}.`];
+  const parts = [`${done.name} is in ${oneLine(done.path, 120)}. Files: ${told.join(", ") || "nothing has changed"}.`];
   if (done.conflicts.length) parts.push(`Merge each .new file, then delete it: ${listed(done.conflicts)}.`);
   if (done.proof !== null)
     parts.push(done.proof.startsWith("holds") ? `The proof ${done.proof}.` : `No proof: ${oneLine(done.proof, 200)}.`);
