@@ -60,7 +60,6 @@ NEEDED: dict[str, Right | None] = {
     "bundle": None,
     "lint": None,
     "export": SEE_WORKFLOWS,
-    "deployments": START_RUNTIME,
     "worker": START_RUNTIME,
     "publish": START_RUNS,
     "unpublish": START_RUNS,
