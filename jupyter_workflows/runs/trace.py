@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 
 from ..schema import Attempt, Run, Step
+from ..telemetry.propagation import HEADER, parent_in
 from .access import RunAccess, in_our_words
 from .elements import card, icon, line, pill
 from .reading import Snapshot
@@ -26,9 +25,6 @@ from .text import count_words, status_words, usage_words
 from .timescale import Timescale, timescale
 from .untrusted import human_seconds, one_line
 
-# The header in which the SDK's interceptor sends the context, and its field; https://www.w3.org/TR/trace-context/
-HEADER = "_tracer-data"
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 # The first step's order stands early in a history.
 LOOKED_AT = 50
 SHOWN_SPANS = 200
@@ -138,12 +134,10 @@ async def trace_in(header: Payload, client: Client) -> str | None:
     """The trace that a header names; None where it can't be read: whoever starts a run may write anything there."""
     codec = client.data_converter.payload_codec
     try:
-        (plain,) = (
-            await codec.decode([header]) if codec and header.metadata.get("encoding") != b"json/plain" else [header]
-        )
-        found = TRACEPARENT.fullmatch(json.loads(plain.data)["traceparent"])
+        plain = (await codec.decode([header]))[0] if codec else header
     except Exception:  # noqa: BLE001 - a header is whatever its sender made it
         return None
+    found = parent_in({HEADER: plain})
     return found["trace"] if found else None
 
 

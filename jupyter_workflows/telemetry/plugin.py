@@ -1,18 +1,16 @@
 """Runs, steps and messages as spans and metrics: what a client and its workers do beside their work.
 
-The context travels in the headers of Temporal's calls, by the SDK's own interceptor: it goes through the codec of
-headers where values are encrypted. The spans are ours, because the SDK's would say what errors said.
+The SDK has interceptors for it, whose spans would say what errors said: see decision 31.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Generator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import temporalio.activity
 import temporalio.client
@@ -22,56 +20,38 @@ from temporalio.exceptions import CancelledError, is_cancelled_exception
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
     ActivityInboundInterceptor,
+    ContinueAsNewInput,
     ExecuteActivityInput,
     ExecuteWorkflowInput,
     HandleSignalInput,
     HandleUpdateInput,
+    SignalChildWorkflowInput,
+    SignalExternalWorkflowInput,
+    StartActivityInput,
+    StartChildWorkflowInput,
+    StartLocalActivityInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
 )
 
 from . import cells, metrics
 from .names import ATTEMPT, EXECUTION, QUEUE_SECONDS, RUN, STATUS, STEP, STEP_NAME, WORKFLOW
+from .propagation import received, sent
 from .tracing import api, attached, error_class, fail, tracer
 from .workflow_spans import replaying, workflow_span
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-log = logging.getLogger("jupyter_workflows.telemetry")
-
 
 class TelemetryPlugin(SimplePlugin):
     """Spans and metrics of a client and of the workers made of it."""
 
     def __init__(self) -> None:
-        interceptors: list[Any] = [*propagation(), Spans()]
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            "jupyter-workflows-telemetry", interceptors=interceptors
+            "jupyter-workflows-telemetry", interceptors=[Spans()]
         )
-
-
-def propagation() -> list[Any]:
-    """What carries the context from client to worker; nothing where no spans are made."""
-    if tracer() is None:
-        return []
-    from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
-
-    class Propagation(OpenTelemetryInterceptor):
-        """The SDK's interceptor; a provider of spans that is not Temporal's does not keep a worker from starting."""
-
-        def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> Any:
-            """What workflow code is wrapped in."""
-            try:
-                return super().workflow_interceptor_class(input)
-            except ValueError:
-                log.warning(
-                    "this process had a tracer provider before us, which is not safe in replays: "
-                    "steps are in traces of their own"
-                )
-                return None
-
-    return [Propagation()]
 
 
 class Spans(temporalio.client.Interceptor, temporalio.worker.Interceptor):
@@ -99,16 +79,19 @@ class Calls(temporalio.client.OutboundInterceptor):
     async def start_workflow(self, input: temporalio.client.StartWorkflowInput) -> Any:
         """Starts a run."""
         cells.keep()
+        input.headers = sent(input.headers)
         return await super().start_workflow(input)
 
     async def signal_workflow(self, input: temporalio.client.SignalWorkflowInput) -> None:
         """Sends a signal."""
         cells.keep()
+        input.headers = sent(input.headers)
         await super().signal_workflow(input)
 
     async def start_workflow_update(self, input: temporalio.client.StartWorkflowUpdateInput) -> Any:
         """Sends an update, such as a decision."""
         cells.keep()
+        input.headers = sent(input.headers)
         return await super().start_workflow_update(input)
 
 
@@ -125,7 +108,7 @@ class StepSpans(ActivityInboundInterceptor):
             metrics.record(metrics.STEP_RETRIES, **labels)
         began = time.perf_counter()
         status = "completed"
-        with step_span(info, waited) as span:
+        with received(input.headers), step_span(info, waited) as span:
             try:
                 return await super().execute_activity(input)
             except (asyncio.CancelledError, CancelledError):
@@ -176,13 +159,17 @@ class RunSpans(WorkflowInboundInterceptor):
 
     run: Span | None = None
 
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        """Sends the span on with what the run asks for."""
+        super().init(Onward(outbound))
+
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         """Runs it."""
         info = temporalio.workflow.info()
         labels = {"workflow": info.workflow_type}
         if info.continued_run_id is None and not replaying():
             metrics.record(metrics.RUNS_STARTED, **labels)
-        with workflow_span(f"run {info.workflow_type}") as span:
+        with received(input.headers), workflow_span(f"run {info.workflow_type}") as span:
             self.run = span
             status = "completed"
             try:
@@ -205,12 +192,12 @@ class RunSpans(WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         """Takes a signal."""
-        with self.message_span(f"signal {input.signal}"):
+        with received(input.headers), self.message_span(f"signal {input.signal}"):
             await super().handle_signal(input)
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         """Takes an update that was let in, such as a decision."""
-        with self.message_span(f"update {input.update}") as span:
+        with received(input.headers), self.message_span(f"update {input.update}") as span:
             try:
                 return await super().handle_update_handler(input)
             except Exception as error:
@@ -231,3 +218,39 @@ class RunSpans(WorkflowInboundInterceptor):
             return
         with attached(self.run), workflow_span(name) as span:
             yield span
+
+
+class Onward(WorkflowOutboundInterceptor):
+    """What a run asks for: steps, child runs, messages to other runs, its own continuation."""
+
+    def start_activity(self, input: StartActivityInput) -> temporalio.workflow.ActivityHandle[Any]:
+        """Asks for a step."""
+        input.headers = sent(input.headers)
+        return super().start_activity(input)
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> temporalio.workflow.ActivityHandle[Any]:
+        """Asks for a step of the worker's own."""
+        input.headers = sent(input.headers)
+        return super().start_local_activity(input)
+
+    async def start_child_workflow(
+        self, input: StartChildWorkflowInput
+    ) -> temporalio.workflow.ChildWorkflowHandle[Any, Any]:
+        """Starts a child run."""
+        input.headers = sent(input.headers)
+        return await super().start_child_workflow(input)
+
+    async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
+        """Sends a child run a signal."""
+        input.headers = sent(input.headers)
+        await super().signal_child_workflow(input)
+
+    async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
+        """Sends another run a signal."""
+        input.headers = sent(input.headers)
+        await super().signal_external_workflow(input)
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
+        """Goes on as another execution."""
+        input.headers = sent(input.headers)
+        super().continue_as_new(input)
