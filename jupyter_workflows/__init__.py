@@ -37,6 +37,7 @@ from .authoring import (
 if TYPE_CHECKING:
     from .export.exporting import export
     from .runs.handle import Run
+    from .scheduling.handle import Schedule, schedule, schedules
     from .session import compare, connect, dashboard, get_run, inbox, replay, runs
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 # Imported on first use: a worker needs none of them.
 _LATE = {
     "Run": "runs.handle",
+    "Schedule": "scheduling.handle",
     "compare": "session",
     "connect": "session",
     "dashboard": "session",
@@ -52,6 +54,8 @@ _LATE = {
     "inbox": "session",
     "replay": "session",
     "runs": "session",
+    "schedule": "scheduling.handle",
+    "schedules": "scheduling.handle",
     "_jupyter_server_extension_points": "server.extension",
     "load_ipython_extension": "magics",
     "unload_ipython_extension": "magics",
@@ -70,6 +74,7 @@ __all__ = [
     "Reminders",
     "RetryPolicy",
     "Run",
+    "Schedule",
     "Workflow",
     "activity",
     "compare",
@@ -86,6 +91,8 @@ __all__ = [
     "parallel_map",
     "replay",
     "runs",
+    "schedule",
+    "schedules",
     "set_query_value",
     "sleep",
     "timeout",

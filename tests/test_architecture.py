@@ -35,6 +35,7 @@ RANKS = {
     "session": 8,
     "export": 9,
     "publish": 9,
+    "scheduling": 9,
     "commands": 10,
     "magics": 11,
     "cli": 11,

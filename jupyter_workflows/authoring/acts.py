@@ -21,7 +21,7 @@ from .bundles import bundle_of_run
 from .edits import edits
 from .open_approvals import OpenApproval, closing_words, content_hash, publish, show
 from .starter import is_of_this_run, stated_starter
-from .state import RunState
+from .state import RunState, run_state
 
 OpenAct = schema.Decision | schema.SignedAct
 
@@ -162,7 +162,8 @@ def check_four_eyes(record: schema.Approval, person: str) -> None:
         ApplicationError: The person did, or who did is not proven.
     """
     statement, bundle = stated_starter(), bundle_of_run()
-    if statement is None or bundle is None or bundle.trusted is None or not is_of_this_run(statement):
+    ours = statement is not None and is_of_this_run(statement, run_state().arguments)
+    if statement is None or bundle is None or bundle.trusted is None or not ours:
         refuse(f"{record.id} needs four eyes, and who started the run is not proven: start it anew")
     if bundle.trusted.distrust(statement, temporalio.workflow.info().start_time):
         refuse(

@@ -98,6 +98,7 @@ def workflow_class(workflow: Workflow[Any, Any], class_name: str, module: str) -
     async def run(self: WorkflowExecution, *args: Any) -> Any:
         self.state.workflow = workflow
         self.state.retry = workflow.retry
+        self.state.arguments = args
         self.state.main = asyncio.current_task()
         return await rolled_back_on_failure(self.state, located(workflow, args), partial=workflow.partial)
 

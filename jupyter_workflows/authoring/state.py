@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -30,6 +31,7 @@ class RunState:
 
     workflow: Workflow[Any, Any] | None = None
     retry: RetryPolicy | None = None
+    arguments: Sequence[Any] = ()
     counts: Counter[str] = field(default_factory=Counter[str])
     approvals: dict[str, OpenApproval] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
     decided_by: dict[str, str] = field(default_factory=dict[str, str])

@@ -50,6 +50,8 @@ FUNCTIONS = {
     "unpublish": ("publish_commands", "unpublish_workflow"),
     "published": ("publish_commands", "list_publications"),
     "tokens": ("publish_commands", "tokens"),
+    "schedule": ("schedule_commands", "schedule"),
+    "schedules": ("schedule_commands", "see_to"),
     "gateway": ("publish_commands", "gateway"),
 }
 

@@ -1,7 +1,10 @@
-"""The subcommands that let others call workflows: publishing, tokens, the gateway."""
+"""The subcommands that let others and the clock start workflows: publishing, tokens, the gateway, schedules."""
 
 from __future__ import annotations
 
+from typing import get_args
+
+from ..schema.schedules import Overlap
 from .options import WORKFLOW, Subcommand, option
 
 TOOL = option("tool", metavar="TOOL", help="the name it is called by, as `published` lists it")
@@ -87,5 +90,77 @@ SHARING = (
             ),
         ],
         ["gateway", "gateway --port 9000", "gateway --host 0.0.0.0 --behind-proxy --allow-host flows.company.com"],
+    ),
+    Subcommand(
+        "schedule",
+        "start runs by the clock",
+        "Starts runs of a workflow at all times that --cron, --every and --calendar say, as its code is now; again "
+        "under the same id renews it. Temporal starts them; a run waits until a worker is there, and while the "
+        "embedded runtime is up it starts one.",
+        [
+            WORKFLOW,
+            option("arguments", metavar="JSON", nargs="?", help="what each run is given; default: nothing"),
+            option(
+                "--cron",
+                metavar="EXPR",
+                action="append",
+                help="minute, hour, day of month, month, day of week; or @daily; may be given again",
+            ),
+            option("--every", metavar="TIME", help="from one start to the next: 30s, 15m, 1h, 1d"),
+            option(
+                "--calendar",
+                metavar="FIELDS",
+                action="append",
+                help="such as 'hour=9 day_of_week=mon-fri'; may be given again",
+            ),
+            option(
+                "--timezone",
+                metavar="ZONE",
+                default="UTC",
+                help="of --cron and --calendar, such as Europe/Paris; default: UTC",
+            ),
+            option(
+                "--overlap",
+                metavar="POLICY",
+                choices=get_args(Overlap),
+                default="skip",
+                help=f"while the run before is not over: {', '.join(get_args(Overlap))}; default: skip",
+            ),
+            option("--catch-up", metavar="TIME", help="how late a start may be made up for; default: 1h"),
+            option("--backfill", metavar="TIME", nargs=2, help="from when and until when starts are made up for now"),
+            option("--id", metavar="ID", help="the schedule's id; default: the workflow's name"),
+            option("--paused", action="store_true", help="it waits for `schedules resume ID`"),
+            option("--note", metavar="TEXT", default="", help="why it is as it is"),
+            option("--queue", metavar="QUEUE", help="whose workers run it; default: your own"),
+        ],
+        [
+            "schedule nightly --cron '0 2 * * *' --timezone Europe/Paris",
+            'schedule poll \'{"feed": "news"}\' --every 15m --overlap buffer_one',
+            "schedule report --calendar 'hour=9 day_of_week=mon-fri' --backfill 2026-11-01 2026-11-08",
+        ],
+    ),
+    Subcommand(
+        "schedules",
+        "see to schedules: list, pause, trigger, delete",
+        "Lists the schedules with their next runs; `show`, `pause`, `resume`, `trigger`, `delete` and `backfill` see "
+        "to one. Runs that are open go on whatever becomes of their schedule.",
+        [
+            option(
+                "action",
+                metavar="ACTION",
+                nargs="?",
+                default="list",
+                choices=("list", "show", "pause", "resume", "trigger", "delete", "backfill"),
+                help="list, show, pause, resume, trigger, delete or backfill; default: list",
+            ),
+            option("id", metavar="ID", nargs="?", help="the schedule's id"),
+            option("words", metavar="TIME", nargs="*", help="with backfill: from when and until when"),
+            option("--note", metavar="TEXT", default="", help="why it is paused or goes on"),
+        ],
+        [
+            "schedules",
+            "schedules pause nightly --note 'until the move is done'",
+            "schedules backfill nightly 2026-11-01 2026-11-02",
+        ],
     ),
 )

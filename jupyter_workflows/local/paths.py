@@ -103,6 +103,11 @@ class Home(NamedTuple):
         return self.data / "hosts"
 
     @property
+    def schedules(self) -> Path:
+        """Whose runs start by the clock, and so may wait for a worker host that nobody has asked for."""
+        return self.data / "schedules"
+
+    @property
     def served(self) -> Path:
         """Which worker host served a bundle last."""
         return self.hosts / "served"

@@ -26,10 +26,10 @@ from .children import Child, log_standard_streams, trim_log
 from .diagnosis import full_disk
 from .events import EventLoop, Peer
 from .hosts import BOOT, HostTable
-from .paths import Home, write_private
+from .paths import Home, read_json, write_private
 from .protocol import PROTOCOL, Message, listen, peer
 from .server import DATABASE_FILES, NAMESPACE, STOP_SECONDS, TemporalServer
-from .specs import HostSpec, Serving, forget, remembered
+from .specs import HostSpec, Serving, forget, last_server, remembered
 
 LOG_BYTES = 4 * 1024 * 1024
 LOG_SECONDS = 30.0
@@ -39,6 +39,7 @@ RESTORE_AGAIN_SECONDS = 0.5
 FAILED_SECONDS = 5.0
 CLEANUP_FIRST_SECONDS = 300.0
 CLEANUP_SECONDS = 24 * 3600.0
+SCHEDULE_SECONDS = 2.0
 
 
 class Client:
@@ -108,6 +109,7 @@ class Supervisor:
         self.table.keep_spare(HostSpec(self._python, str(self.home.data), env=dict(os.environ)))
         self.loop.call_later(LOG_SECONDS, self._every_so_often)
         self.loop.call_later(CLEANUP_FIRST_SECONDS, self._clean_up)
+        self.loop.call_later(SCHEDULE_SECONDS, self._serve_scheduled)
 
     def _on_server(self) -> None:
         server = self.server
@@ -169,6 +171,23 @@ class Supervisor:
         for key, servings in _orphaned(self.home, wanted).items():
             spec = HostSpec(self._python, str(self.home.data), env=environment, known_as=key)
             self.table.restore(spec, servings)
+
+    def _serve_scheduled(self) -> None:
+        """Start the hosts of runs that a schedule has started while nobody was there."""
+        self.loop.call_later(SCHEDULE_SECONDS, self._serve_scheduled)
+        serving = self.server.state == "ready" and self._ending is None
+        scheduled = scheduled_queues(self.home) if serving else set[str]()
+        for host in self.table.hosts.values():
+            scheduled -= {_queue(each.bundle, host.spec.key) for each in host.servings if not each.queue}
+        if not scheduled:
+            return
+        with suppress(OSError):
+            wanted = {(queue, version) for queue, version in self._open_queues() if queue in scheduled}
+            for key, servings in _orphaned(self.home, wanted).items():
+                last = [last_server(self.home, serving.bundle) for serving in servings]
+                spec = next((each for each in last if each and each.key == key), None)
+                spec = spec or HostSpec(self._python, str(self.home.data), known_as=key)
+                self.table.restore(self.table.present(spec.with_env(dict(os.environ))), servings)
 
     def _open_queues(self) -> set[tuple[str, str]]:
         queues, page = self.server.api.open_queues(NAMESPACE)
@@ -501,6 +520,11 @@ def _orphaned(home: Home, wanted: set[tuple[str, str]]) -> dict[str, list[Servin
         if resumed := _resumed(home, wanted, key):
             found.setdefault(key, []).extend(resumed)
     return found
+
+
+def scheduled_queues(home: Home) -> set[str]:
+    """The queues of all schedules that were made here."""
+    return {str(read_json(path).get("queue", "")) for path in home.schedules.glob("*.json")}
 
 
 def _size(path: Path) -> int:

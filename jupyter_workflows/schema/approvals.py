@@ -129,6 +129,21 @@ class SignedStart(Wire):
     signature: str = ""
 
 
+class SignedSchedule(Wire):
+    """Who scheduled runs, signed by whoever made the schedule; in the memo of each of its runs."""
+
+    type: Literal["schedule"] = "schedule"
+    schedule: str = Field(description="Id of the schedule; the ids of its runs begin with it")
+    workflow: str
+    task_queue: str = Field(description="Names the bundle, too")
+    arguments: str = Field(description="SHA-256 of what each run is given")
+    starter: str
+    issued_at: datetime
+    nonce: str
+    key_id: str = ""
+    signature: str = ""
+
+
 class Vote(Wire):
     """What one of several reviewers said."""
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ApprovalRefused
-from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedStart
+from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedSchedule, SignedStart
 from .canonical import canonical
 from .trusted_keys import TrustedKey, read_keys
 
-Signed = Decision | SignedAct | SignedStart
+Signed = Decision | SignedAct | SignedStart | SignedSchedule
 S = TypeVar("S", bound=Signed)
 
 NAMES: dict[type, str] = {
@@ -32,6 +32,7 @@ NAMES: dict[type, str] = {
     SignedQuestion: "question",
     SignedAnswer: "answer",
     SignedStart: "start",
+    SignedSchedule: "schedule",
 }
 REMEDIES = {
     "decision": "decide",
@@ -39,6 +40,7 @@ REMEDIES = {
     "question": "ask",
     "answer": "answer",
     "start": "start the run",
+    "schedule": "schedule it",
 }
 PRIVATE_KEY = "reviewer.key"
 TRUSTED = "trusted"

@@ -1376,6 +1376,30 @@ export interface SignedQuestion {
   [k: string]: unknown;
 }
 /**
+ * Who scheduled runs, signed by whoever made the schedule; in the memo of each of its runs.
+ */
+export interface SignedSchedule {
+  type: "schedule";
+  /**
+   * Id of the schedule; the ids of its runs begin with it
+   */
+  schedule: string;
+  workflow: string;
+  /**
+   * Names the bundle, too
+   */
+  task_queue: string;
+  /**
+   * SHA-256 of what each run is given
+   */
+  arguments: string;
+  starter: string;
+  issued_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+}
+/**
  * Who started a run, signed by whoever sent the start; in the run's memo.
  */
 export interface SignedStart {

@@ -34,7 +34,7 @@ def completed(session: Session, line: str, parser: Any = None) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("s", ["status", "start", "show", "signal"]),
+        ("s", ["status", "start", "show", "signal", "schedule", "schedules"]),
         ("--j", ["--json"]),
         ("--json r", ["runs", "reject", "resume", "rollback", "replay"]),
         ("start ", ["review", "--help", "--json", "--no-color", "--debug", "--id", "--if-exists", "--queue"]),

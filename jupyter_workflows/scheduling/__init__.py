@@ -1,0 +1,1 @@
+"""Workflows that start by the clock, on Temporal's schedules."""
