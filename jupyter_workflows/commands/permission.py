@@ -66,6 +66,8 @@ NEEDED: dict[str, Right | None] = {
     "published": SEE_WORKFLOWS,
     "tokens": MANAGE,
     "gateway": START_RUNTIME,
+    "schedule": START_RUNS,
+    "schedules": SEE_RUNS,
 }
 
 

@@ -14,6 +14,7 @@ from ..schema.schedules import ScheduleState
 from ..session import Session
 from .arguments import DURATION, UNITS, call_arguments
 from .outcomes import Outcome
+from .permission import check
 from .tables import Cell, Facts, Shown, Table
 
 
@@ -58,6 +59,8 @@ def see_to(session: Session, arguments: Namespace) -> Outcome:
         return Outcome(data=states, shown=table)
     if not arguments.id:
         raise CommandError(f"`schedules` {what} needs a schedule's id: `schedules` lists them")
+    if what != "show":
+        check(session, "schedule")
     handle = Schedule(session, arguments.id)
     if what == "delete":
         handle.delete()

@@ -21,9 +21,10 @@ from pydantic_core import to_json
 
 from ..errors import BadRequest, CallerRefused, RunAlreadyExists, RunNotFound, WorkflowFailed
 from ..live.problems import MAX_TEXT
+from ..local.server import NAMESPACE
 from ..local.starts import Wanted, start
 from ..runs import decisions
-from ..runs.access import RunAccess
+from ..runs.access import RunAccess, person_of
 from ..runs.handle import Run
 from ..runs.listing import fetch_infos, read_run
 from ..runs.reading import RunReader, Snapshot
@@ -31,6 +32,8 @@ from ..runs.untrusted import one_line, printable
 from ..runs.values import Values
 from ..schema import Approval, Verdict
 from ..schema.publishing import Call, CalledRun, CallerToken, CallStatus, OpenQuestion, Published, RunCall
+from ..security.rights import DECIDE, SEE_RUNS, START_RUNS, STOP_RUNS, Right
+from ..security.workspaces import Person, WorkspacesFile
 from ..session import Session
 from .published import bundle_of, find_published, list_published
 
@@ -79,6 +82,19 @@ class Calls:
         self.session = session
         self.home = session.home
 
+    async def person(self, caller: CallerToken, right: Right) -> Person:
+        """The caller with the groups that the file of workspaces gives, where there is one.
+
+        Raises:
+            NotPermitted: There is a file, and no role in it gives the caller the right.
+        """
+        file = WorkspacesFile.of_home(self.home.data)
+        person = await asyncio.to_thread(person_of, caller.caller, file)
+        if workspaces := await asyncio.to_thread(file.read):
+            settings = self.session.settings
+            workspaces.check(person, settings.namespace if settings else NAMESPACE, right)
+        return person
+
     async def access(self) -> RunAccess:
         """What runs are reached with; the embedded server may have moved since."""
         client = await asyncio.to_thread(self.session.client)
@@ -110,6 +126,7 @@ class Calls:
             RunAlreadyExists: The key was used with other arguments.
         """
         known = self.tool(caller, tool)
+        await self.person(caller, START_RUNS)
         if key is not None and not KEY.fullmatch(key):
             raise BadRequest("Idempotency-Key takes 1 to 255 printable ASCII characters")
         call = RunCall(
@@ -171,9 +188,10 @@ class Calls:
 
     async def look(self, caller: CallerToken, called: Called, snapshot: Snapshot | None = None) -> CalledRun:
         """A run as its caller is shown it."""
+        person = await self.person(caller, SEE_RUNS)
         seen = snapshot or await called.run.new_reader().snapshot()
         status: CallStatus = "running" if seen.run.status == "continued_as_new" else seen.run.status
-        waiting = [self.question(caller, called, approval) for approval in seen.open_approvals]
+        waiting = [self.question(caller, person, called, approval) for approval in seen.open_approvals]
         shown = CalledRun(
             run=called.run.id,
             tool=called.call.tool,
@@ -191,14 +209,14 @@ class Calls:
             return shown.model_copy(update={"problem": printable(str(error), MAX_TEXT)})
         return shown.model_copy(update={"result": json_of(result)})
 
-    def question(self, caller: CallerToken, called: Called, approval: Approval) -> OpenQuestion:
+    def question(self, caller: CallerToken, person: Person, called: Called, approval: Approval) -> OpenQuestion:
         """An approval as the caller is shown it."""
         voted = caller.caller.casefold() in {vote.by.casefold() for vote in approval.standing}
         return OpenQuestion(
             id=approval.id,
             message=printable(approval.message, MAX_TEXT),
             assignees=approval.asked,
-            can_decide=caller.may_decide and approval.is_for(caller.caller) and not voted,
+            can_decide=caller.may_decide and approval.is_for(*person) and not voted,
             opened_at=approval.opened_at,
             due_at=approval.due_at,
             form_schema=approval.form_schema,
@@ -220,13 +238,14 @@ class Calls:
                 f"this token may call but not decide: use `jupyter workflows approve {called.run.id}`, the run's page, "
                 f"or a token that {caller.made_by} makes with --decide"
             )
+        person = await self.person(caller, DECIDE)
         reader = called.run.new_reader()
         await reader.describe()
         await decisions.decide(
             reader,
             approval,
             answer.verdict,
-            reviewer=caller.caller,
+            reviewer=person,
             comment=answer.comment,
             form=answer.form,
             value=answer.value if answer.edited else None,
@@ -237,6 +256,7 @@ class Calls:
 
     async def cancel(self, caller: CallerToken, called: Called) -> CalledRun:
         """Asks a run to end itself, its open steps first."""
+        await self.person(caller, STOP_RUNS)
         await called.run.asked("cancel", lambda handle: handle.cancel())
         return await self.look(caller, called)
 

@@ -121,3 +121,16 @@ def test_schemathesis_finds_no_server_error(gateway: Gateway, tmp_path: Path) ->
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "Tested: 6" in done.stdout, done.stdout[-2000:]
+
+
+def test_a_file_of_roles_counts_for_callers(gateway: Gateway) -> None:
+    file = gateway.home.data / "workspaces.toml"
+    body = {"arguments": {"text": "four"}}
+    try:
+        file.write_text('[workspaces.here]\nnamespace = "jupyter-workflows"\nauthor = ["ada"]\nviewer = ["bob"]\n')
+        file.chmod(0o644)
+        assert gateway.send("POST", "/workflows/count-letters/runs", body).status == 201
+        refused = gateway.send("POST", "/workflows/count-letters/runs", body, token=gateway.bob)
+        assert (refused.status, refused.json["error"]["code"]) == (403, "not-permitted")
+    finally:
+        file.unlink()
