@@ -235,7 +235,7 @@ class TrustedKeys:
             return f"the {what} is not signed by a reviewer this worker knows: {here}"
         if not verifies(act, known.public):
             return f"the signature does not fit the {what}: it was changed on its way"
-        groups = [] if isinstance(act, SignedStart) else act.groups
+        groups = [] if isinstance(act, (SignedStart, SignedSchedule)) else act.groups
         return known.objection(person_of(act), groups, at)
 
     def rejection(self, act: Decision | SignedAct, *, at: datetime) -> str | None:
@@ -259,7 +259,7 @@ def person_of(act: Signed) -> str:
     """In whose name something was signed."""
     if isinstance(act, Decision):
         return act.reviewer
-    return act.starter if isinstance(act, SignedStart) else act.by
+    return act.starter if isinstance(act, (SignedStart, SignedSchedule)) else act.by
 
 
 def verifies(act: Signed, public: bytes) -> bool:
