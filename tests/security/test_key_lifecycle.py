@@ -77,7 +77,7 @@ def keys_home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     trusted.load()
     names = ("bundles", "blobs", "limits", "cache", "tokens")
     return SimpleNamespace(
-        keys=trusted.keys, trusted=trusted, serve=served_elsewhere, **{name: root / name for name in names}
+        data=root, keys=trusted.keys, trusted=trusted, serve=served_elsewhere, **{name: root / name for name in names}
     )
 
 
