@@ -71,3 +71,20 @@ def test_run_is_forked_by_button_with_another_argument(host: str, request: pytes
     view.locator(".jwl-branches", has_text="forks:").first.wait_for(timeout=60_000)
     opened.run(5)
     opened.cell(5).get_by_text("1 2 3 4 1 2 3 4").wait_for(timeout=60_000)
+
+
+def test_button_in_jupyterlab_takes_the_cells_as_they_were_last_run(notebook: Callable[..., Notebook]):
+    buggy, fixed = BUGGY.format(by="0"), BUGGY.format(by="1").replace("/", "*")
+    opened = notebook(LOAD, STEPS, buggy, FLOW, "run = flow.start(0)\nrun", fixed, "print(open(LOG).read())")
+    for index in range(5):
+        opened.run(index)
+    view = opened.view(4)
+    view.locator(".jwl-bar .jwl-pill", has_text="failed").first.wait_for(timeout=120_000)
+    opened.run(5)
+    view.get_by_role("button", name="Resume…").click()
+    view.get_by_text("that of the notebook's cells as they were last run").wait_for(timeout=60_000)
+    view.get_by_role("button", name="Yes, resume").click()
+    view.locator(".jwl-nested .jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=120_000)
+    opened.run(6)
+    opened.cell(6).get_by_text("1 2 3 3 4").wait_for(timeout=60_000)
+    assert opened.cell(6).locator(".jp-InputPrompt").inner_text() == "[7]:", "asking the kernel counted no cell"

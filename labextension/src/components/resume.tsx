@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Answer } from "../schema";
 import { useAction } from "./hooks";
+import type { RunHost } from "./run_card";
 import type { RunModel } from "./run_model";
 import { Alert } from "./text_views";
 
@@ -10,6 +11,8 @@ interface PlannedProps {
   question: string;
   verb: string;
   doing: string;
+  /** Sees to it that the newest code is at hand, and says which that is. */
+  prepare: () => Promise<string>;
   /** Asks for the plan, or to carry it out. */
   ask: (plan: boolean) => Promise<Answer>;
   /** Called with the topic of what was begun. */
@@ -19,15 +22,17 @@ interface PlannedProps {
 }
 
 /** Something that is shown as a plan first, and done when a person says yes. */
-function Planned({ label, question, verb, doing: words, ask, onDone, children }: PlannedProps) {
+function Planned({ label, question, verb, doing: words, prepare, ask, onDone, children }: PlannedProps) {
   const [open, setOpen] = useState(false);
   const [plan, setPlan] = useState<string | null>(null);
+  const [code, setCode] = useState("");
   const [doing, act] = useAction();
   const look = () => {
     // The form stays, also where the plan is refused: what is in it may be what has to change.
     setOpen(children !== undefined);
     setPlan(null);
     return act(async () => {
+      setCode(await prepare());
       setPlan((await ask(true)).plan);
       setOpen(true);
     });
@@ -51,6 +56,7 @@ function Planned({ label, question, verb, doing: words, ask, onDone, children }:
   return (
     <div class="jwl-resume" role="group" aria-label={question}>
       {children?.(look)}
+      {plan !== null && code && <div class="jwl-help jwl-taken">{code}</div>}
       {plan !== null && <pre class="jwl-mono">{plan}</pre>}
       <Alert message={doing.error} />
       <span class="jwl-row">
@@ -75,6 +81,7 @@ function Planned({ label, question, verb, doing: words, ask, onDone, children }:
 
 interface ResumeProps {
   model: RunModel;
+  host?: RunHost | undefined;
   /** The step from which things are to run again; without one, what failed. */
   step?: string;
   /** Called with the topic of the execution that goes on. */
@@ -82,7 +89,7 @@ interface ResumeProps {
 }
 
 /** Goes on with corrected code; first it is shown what that keeps and what happens twice. */
-export function Resume({ model, step, onResumed }: ResumeProps) {
+export function Resume({ model, host, step, onResumed }: ResumeProps) {
   const asked = { type: "resume" as const, topic: model.topic, from_step: step ?? null };
   return (
     <Planned
@@ -90,6 +97,7 @@ export function Resume({ model, step, onResumed }: ResumeProps) {
       question="Resume this run?"
       verb="resume"
       doing="resuming…"
+      prepare={preparation(model, host)}
       ask={plan => model.link.ask({ ...asked, plan })}
       onDone={onResumed}
     />
@@ -99,6 +107,7 @@ export function Resume({ model, step, onResumed }: ResumeProps) {
 /** Runs another branch beside the run, from a step or wherever the arguments given here make a difference. */
 export function Fork({
   model,
+  host,
   step,
   onForked,
 }: Omit<ResumeProps, "onResumed"> & { onForked: (topic: string) => void }) {
@@ -113,6 +122,7 @@ export function Fork({
       question="Run another branch beside this run?"
       verb="fork"
       doing="forking…"
+      prepare={preparation(model, host)}
       ask={ask}
       onDone={onForked}
     >
@@ -136,6 +146,11 @@ export function Fork({
       )}
     </Planned>
   );
+}
+
+/** What a host does before a plan is made; one that has the cells itself need do nothing. */
+function preparation(model: RunModel, host: RunHost | undefined): () => Promise<string> {
+  return async () => (host?.bundleCells && model.head ? host.bundleCells(model.head.run) : "");
 }
 
 /** The values by name that a text gives; nothing for an empty one. */

@@ -30,6 +30,8 @@ export interface RunHost {
   startAgain?: (run: Run) => void;
   /** Offers to write a workflow of a bundle as a package. */
   exportWorkflow?: (name: string, digest: string) => void;
+  /** Has the cells of the run's notebook bundled where that can be done, and says which code will be taken. */
+  bundleCells?: (run: Run) => Promise<string>;
   /** Hands over the audit file of a run, or the report of it. */
   audit?: (run: Run, what: "file" | "report") => Promise<void>;
 }
@@ -70,6 +72,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
           onShow={cellShower(host, head.run.notebook)}
           onOpenChild={setChild}
           onResumed={setResumed}
+          host={host}
         />
       )}
       {child && <OpenedRun key={child} link={model.link} topic={model.topic} id={child} runId="" host={host} />}
@@ -86,7 +89,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       ))}
       {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
       <Ending model={model} host={host} />
-      {!resumed && <Corrections model={model} onBegun={setResumed} />}
+      {!resumed && <Corrections model={model} host={host} onBegun={setResumed} />}
       <Branches key={`branches ${resumed}`} model={model} host={host} />
       {resumed && <NestedRun key={resumed} topic={resumed} link={model.link} host={host} />}
       <Effects model={model} host={host} />
@@ -143,11 +146,11 @@ function Head({ model, host }: { model: RunModel; host: RunHost }) {
 }
 
 /** What can be done where a run did not do what it should, or could do it otherwise. */
-function Corrections({ model, onBegun }: { model: RunModel; onBegun: (topic: string) => void }) {
+function Corrections({ model, host, onBegun }: { model: RunModel; host: RunHost; onBegun: (topic: string) => void }) {
   return (
     <div class="jwl-row jwl-corrections">
-      {model.head!.run.status !== "completed" && <Resume model={model} onResumed={onBegun} />}
-      <Fork model={model} onForked={onBegun} />
+      {model.head!.run.status !== "completed" && <Resume model={model} host={host} onResumed={onBegun} />}
+      <Fork model={model} host={host} onForked={onBegun} />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Attempt, CellLocation, Checked, StepDetails as Details } from "../schema";
 import { Fork, Resume } from "./resume";
+import type { RunHost } from "./run_card";
 import type { RunModel } from "./run_model";
 import { Pill } from "./status";
 import { Alert, FailureView, Place, Value } from "./text_views";
@@ -15,10 +16,11 @@ interface DetailsProps {
   onShow?: ((at: CellLocation) => void) | undefined;
   onOpenChild?: ((workflowId: string) => void) | undefined;
   onResumed?: ((topic: string) => void) | undefined;
+  host?: RunHost | undefined;
 }
 
 /** All that is known of one step; fetched when it is asked for, and again when the step changes. */
-export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResumed }: DetailsProps) {
+export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResumed, host }: DetailsProps) {
   const [found, error] = useDetails(model, index);
   const { steps } = model;
   const id = model.stepId(index);
@@ -37,8 +39,8 @@ export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResu
       <Facts model={model} index={index} />
       {onResumed && (
         <div class="jwl-row">
-          <Resume key={id} model={model} step={id} onResumed={onResumed} />
-          <Fork key={`fork ${id}`} model={model} step={id} onForked={onResumed} />
+          <Resume key={id} model={model} host={host} step={id} onResumed={onResumed} />
+          <Fork key={`fork ${id}`} model={model} host={host} step={id} onForked={onResumed} />
         </div>
       )}
       <Alert message={error} />

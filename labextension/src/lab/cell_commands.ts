@@ -5,6 +5,7 @@ import type { INotebookTracker } from "@jupyterlab/notebook";
 import { runIcon } from "@jupyterlab/ui-components";
 import type { Cells } from "./cells";
 import { COMMANDS } from "./commands";
+import { bundleCells } from "./kernel_code";
 import { absoluteOf } from "./places";
 import { workflowsIcon } from "./icons";
 import { offer, texts, textOf } from "./palette";
@@ -24,6 +25,12 @@ export function addCellCommands(
     describedBy: texts(["cell_id"], ["notebook"]),
     execute: ({ cell_id, line, notebook }) =>
       cells.show({ cell_id: String(cell_id), line: Number(line) || 1, notebook: textOf(notebook) ?? null }),
+  });
+  commands.addCommand(COMMANDS.bundleCells, {
+    label: "Bundle the Cells of a Run's Notebook",
+    describedBy: texts(["notebook", "workflow"]),
+    execute: ({ notebook, workflow }) =>
+      bundleCells(tracker, { notebook: textOf(notebook) ?? null, workflow: String(workflow) }),
   });
   commands.addCommand(COMMANDS.notebookRuns, {
     label: ({ toolbar }) => (toolbar ? "" : "Show the Runs of This Notebook"),

@@ -14,6 +14,8 @@ export const COMMANDS = {
   showSidebar: "jupyter-workflows:show-sidebar",
   /** `{cell_id, line, notebook?}` */
   showCell: "jupyter-workflows:show-cell",
+  /** `{notebook, workflow}`; gives words about the code that is taken. */
+  bundleCells: "jupyter-workflows:bundle-cells",
   notebookRuns: "jupyter-workflows:runs-of-notebook",
   cellRuns: "jupyter-workflows:runs-of-cell",
   runCell: "jupyter-workflows:start-workflow-of-cell",

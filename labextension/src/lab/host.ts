@@ -12,6 +12,10 @@ export function hostOf(commands: CommandRegistry, settings: ServerConnection.ISe
     openRun: (id, runId) => void commands.execute(COMMANDS.openRun, { id, run_id: runId }),
     startAgain: run => void commands.execute(COMMANDS.openWorkflow, { digest: run.bundle, name: run.workflow }),
     exportWorkflow: (name, digest) => void commands.execute(COMMANDS.exportWorkflow, { name, digest }),
+    bundleCells: async ({ notebook, workflow }) =>
+      commands.hasCommand(COMMANDS.bundleCells)
+        ? String(await commands.execute(COMMANDS.bundleCells, { notebook, workflow }))
+        : "",
     audit: (run, what) => saveAudit(settings, run, what),
   };
 }
