@@ -15,6 +15,7 @@ from benchmarks import (
     live_view,
     notebooks,
     overheads,
+    peers,
     recovery,
     resume,
     stream,
@@ -30,13 +31,14 @@ PARTS = {
     "durable-cells": durable_cells.measure,
     "recovery": recovery.measure,
     "resume": resume.measure,
+    "resume-peers": peers.measure,
     "stream": stream.measure,
     "tokens": tokens.measure,
     "live-view": live_view.measure,
     "dashboards": dashboards.measure,
 }
-# Making ten thousand runs takes minutes.
-ONLY_WHEN_ASKED = {"dashboards"}
+# Making ten thousand runs takes minutes; other tools are downloaded.
+ONLY_WHEN_ASKED = {"dashboards", "resume-peers"}
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from benchmarks.measures import Measure, Plan
 from benchmarks.notebooks import Marks, Notebook
 from jupyter_workflows.local.paths import Home
 
+MAKING_SECONDS = 900
 LOAD = """%load_ext jupyter_workflows
 from jupyter_workflows import RetryPolicy, activity, parallel_map, workflow
 import time
@@ -24,7 +26,7 @@ def last(log: str) -> float:
 """
 FLOW = """@workflow
 async def flow(steps: int, log: str) -> float:
-    if steps > 100:
+    if steps == 1500:
         await parallel_map(one, list(range(steps)), max_concurrent=200)
     else:
         value = 0
@@ -35,12 +37,15 @@ async def flow(steps: int, log: str) -> float:
 
 
 def measure(folder: Path, plan: Plan) -> list[Measure]:
-    """A history of 50 steps one after the other, and one of 5,000 events of 1,500 steps side by side."""
+    """Histories of 50 steps one after the other, of 5,000 events of 1,500 steps side by side, and of 5,000 steps."""
     home = Home.locate(folder / "home")
-    few, many = (resumed(home, folder, Marks(folder / f"{steps}.txt"), steps, plan.rounds) for steps in (50, 1_500))
+    few, many, long = (
+        resumed(home, folder, Marks(folder / f"{steps}.txt"), steps, plan.rounds) for steps in (50, 1_500, 5_000)
+    )
     return [
         Measure("corrected cell and resume, until the step runs again; 50 steps before", "at most 1 s", few, 1.0),
         Measure("the same; 1,500 steps before, 5,000 events", "at most 3 s", many, 3.0),
+        Measure("the same; 5,000 steps one after the other before, 30,000 events", "", long, math.inf),
     ]
 
 
@@ -50,7 +55,7 @@ def resumed(home: Home, folder: Path, marks: Marks, steps: int, rounds: int) -> 
     with Notebook(home.data, folder) as notebook:
         for source in (LOAD, LAST.format(round=0), FLOW, f"run = flow.start({steps}, {str(marks.path)!r})"):
             notebook.run(source)
-        notebook.run("run.wait_for('failed', timeout=300);", seconds=300)
+        notebook.run(f"run.wait_for('failed', timeout={MAKING_SECONDS});", seconds=MAKING_SECONDS)
         for number in range(1, rounds + 1):
             seen, began = marks.count(), time.time()
             notebook.run(LAST.format(round=number))
