@@ -1,4 +1,4 @@
-"""A key is nowhere but in the environment: not in the notebook, the bundle, history, logs or errors."""
+"""A key is nowhere but in the environment: not in notebook, bundle, history, logs, errors or an exported package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tests.kernels import errors, printed, run_cells
 
 def test_a_key_is_in_none_of_the_artefacts(own_home: Home, models: ModelServer, tmp_path: Path) -> None:
     script(models)
-    notebook = run_cells(CELLS, home=own_home.data, folder=tmp_path, may_raise=[RAISES])
+    cells = [*CELLS[:4], f"{CELLS[4]}\n%workflow export talk package --no-prove", *CELLS[5:]]
+    notebook = run_cells(cells, home=own_home.data, folder=tmp_path, may_raise=[RAISES])
     assert errors(notebook) == {RAISES: "ModelCallFailed"}
     said = printed(notebook.cells[3])
     assert "['Paris', 'FRANCE'," in said
@@ -24,6 +25,7 @@ def test_a_key_is_in_none_of_the_artefacts(own_home: Home, models: ModelServer, 
     assert models.count == 4
     (tmp_path / "notebook.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
     assert files_with(own_home.data, ASKED) != [], "the search would find what is there"
+    assert files_with(tmp_path / "package" / "tests" / "histories", ASKED) != [], "the run was recorded"
     assert files_with(own_home.data, models.key) == []
     assert files_with(tmp_path, models.key) == []
 

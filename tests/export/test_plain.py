@@ -24,6 +24,7 @@ from ..notebook.conftest import PRELUDE, Notebook
 
 CELLS = """
 import asyncio
+import time
 from pydantic import BaseModel
 
 class Page(BaseModel):
@@ -37,7 +38,10 @@ async def fetch(number: int) -> Page:
 def loud(page: Page) -> str:
     return page.text.upper()
 
+@activity(heartbeat_timeout=timeout(seconds=0.4), retry=RetryPolicy(max_attempts=1))
 def count(text: str, times: int = 2) -> int:
+    # Longer than it may be silent.
+    time.sleep(1)
     return len(text) * times
 # ---
 @workflow(retry=RetryPolicy(max_attempts=4))
