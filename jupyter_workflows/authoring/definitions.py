@@ -494,8 +494,19 @@ def check_policies(kind: str, options: dict[str, Any]) -> None:
             positive(options[option], f"@{kind}({option}=...)")
     for option in ("name", "description", "summary"):
         value = options.get(option)
-        if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise AuthoringError(f"@{kind}({option}={value!r}) takes a text that is not empty", code="JW419")
+        if value is not None and (wanted_text := no_text(value)):
+            raise AuthoringError(f"@{kind}({option}={value!r}) {wanted_text}", code="JW419")
+
+
+def no_text(value: object) -> str:
+    """Why a value is no text that can be shown and written down; empty for one that is."""
+    if not isinstance(value, str) or not value.strip():
+        return "takes a text that is not empty"
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        return f"takes a text of whole characters: {value[error.start]!r} is half of one"
+    return ""
 
 
 def check_repair(target: Callable[..., Any], check: Check | None) -> None:

@@ -94,6 +94,7 @@ def test_helpers_of_activities_work_in_the_notebook() -> None:
         (lambda: activity(retry=3)(step), "JW418", "retry=RetryPolicy"),  # type: ignore[call-overload]
         (lambda: activity(rate_limit=3)(step), "JW418", "rate_limit=RateLimit"),  # type: ignore[call-overload]
         (lambda: activity(name="")(step), "JW419", "not empty"),
+        (lambda: workflow(name="a\ud800")(pipeline), "JW419", "is half of one"),
         (lambda: activity(activity(step)), "JW420", "already"),
         (lambda: workflow(activity(pipeline)), "JW420", "already"),
         (lambda: activity(generator), "JW421", "return a list"),
