@@ -28,6 +28,7 @@
     ├── PublishRefused              a workflow can't be published as wished, or a token can't be made
     ├── CallerRefused               a caller's token doesn't let it do that
     ├── ScheduleRefused             a schedule can't be as wished, or there is none of this name
+    │   └── ScheduleNotFound        ... because there is none of this name
     ├── ReplayFailed                a history could not be replayed: not what it shows, but that nothing was shown
     ├── ResumeRefused               a run can't be resumed as wished; says from where it can
     ├── ResultNotReady              a wait for a run was over before the run was
@@ -227,6 +228,10 @@ class CallerRefused(JupyterWorkflowsError):
 
 class ScheduleRefused(JupyterWorkflowsError):
     """A schedule can't be as wished, or there is none of this name; names the field and what it takes."""
+
+
+class ScheduleNotFound(ScheduleRefused):
+    """There is no schedule of this name."""
 
 
 class ReplayFailed(JupyterWorkflowsError):

@@ -24,6 +24,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.WorkflowNotFound, 404),
     (errors.BadRequest, 400),
     (errors.CallerRefused, 403),
+    (errors.ScheduleNotFound, 404),
     (errors.ScheduleRefused, 422),
     (errors.ArgumentsError, 422),
     (errors.PayloadError, 422),

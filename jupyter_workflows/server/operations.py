@@ -50,6 +50,15 @@ from .audit_files import AuditAnswer, AuditQuery, audit_run
 from .exports import ExportAnswer, ExportRequest, export_workflow
 from .hub import Hub
 from .identity import refuse_another
+from .published import (
+    PublishedAnswer,
+    ScheduleAnswer,
+    ScheduleRequest,
+    SchedulesAnswer,
+    get_published,
+    get_schedules,
+    see_to_schedule,
+)
 from .status import connection_state
 from .tickets import TICKET_SECONDS
 from .topic_names import UnknownTopic, is_text
@@ -574,6 +583,12 @@ OPERATIONS = (
     ),
     Operation("POST", "api/codec", SEE_VALUES, open_codec, CodecAccess, body=NoBody),
     Operation("GET", "api/workflows", SEE_WORKFLOWS, list_workflows, WorkflowsAnswer),
+    Operation("GET", "api/published", SEE_WORKFLOWS, get_published, PublishedAnswer),
+    Operation("GET", "api/schedules", SEE_RUNS, get_schedules, SchedulesAnswer),
+    Operation(
+        *("POST", "api/schedules/{id}/{action}", START_RUNS, see_to_schedule, ScheduleAnswer),
+        body=ScheduleRequest,
+    ),
     Operation("POST", "api/workflows/{name}/export", EXPORT, export_workflow, ExportAnswer, body=ExportRequest),
     Operation("POST", "api/workflows/{name}/runs", START_RUNS, start_run, Run, body=StartRequest, status=201),
 )

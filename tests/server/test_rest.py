@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.runs.audit.exporting import trusted_keys
 from jupyter_workflows.runs.audit.verifying import verify
 from jupyter_workflows.runs.handle import Run
+from jupyter_workflows.scheduling.handle import Wish, scheduled
+from jupyter_workflows.scheduling.times import Times
+from jupyter_workflows.session import Session
 
 from ..conftest import eventually
 from .conftest import on_loop
@@ -231,3 +236,17 @@ def test_run_is_forked_with_another_argument(server: Server, access: RunAccess):
     assert server.get("api/runs/rest-fork").json["head"]["run"]["status"] == "running"
     assert server.post(f"{path}/terminate").status == 200
     assert server.post("api/runs/rest-fork/terminate").status == 200
+
+
+def test_schedules_and_publications_are_listed_and_seen_to(server: Server, access: RunAccess) -> None:
+    assert server.get("api/published").json == {"workflows": []}
+    session = Session(home=Home.locate(), settings=None)
+    wish = Wish(workflow="many", times=Times(every=timedelta(days=300)), kwargs={"count": 1}, id="by-rest")
+    scheduled(session, wish)
+    assert server.post("api/schedules/by-rest/pause", {"note": "for a while"}).json["schedule"]["paused"] is True
+    assert eventually(lambda: "by-rest" in [each["id"] for each in server.get("api/schedules").json["schedules"]])
+    run = server.post("api/schedules/by-rest/trigger").json["schedule"]
+    assert run["workflow"] == "many"
+    assert server.post("api/schedules/by-rest/explode").status == 400
+    assert server.post("api/schedules/nothing/pause").status == 422
+    assert server.post("api/schedules/by-rest/delete").json == {"status": "deleted", "schedule": None}

@@ -18,7 +18,7 @@ from jupyter_workflows.server.routes import ROUTES
 
 from .pages import Reply, Server
 
-MADE_UP = {"id": "no-such-run", "step": "none-1", "approval": "none-1", "name": "none"}
+MADE_UP = {"id": "no-such-run", "step": "none-1", "approval": "none-1", "name": "none", "action": "pause"}
 BODIES = {
     "decide": {"verdict": "approve"},
     "delegate": {"to": "x"},

@@ -1,8 +1,10 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type ICommandPalette, InputDialog } from "@jupyterlab/apputils";
+import { ServerConnection } from "@jupyterlab/services";
 import { runIcon } from "@jupyterlab/ui-components";
 import type { RunsState } from "../schema";
 import { EVERYTHING, topicOf } from "../components/dashboard_model";
+import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
 import { dashboardIcon, inboxIcon, workflowsIcon } from "./icons";
 import type { Pages } from "./pages";
@@ -61,8 +63,9 @@ export function addPageCommands(
     icon: runIcon,
     describedBy: texts([], ["digest", "name"]),
     execute: async ({ digest, name }) => {
-      const wanted = textOf(name) ?? (await chosen(session));
-      if (wanted) pages.open(workflowTopic(textOf(digest) ?? "", wanted), wanted);
+      const given = textOf(name);
+      const wanted = given ? { name: given, digest: textOf(digest) ?? "" } : await chosen(session);
+      if (wanted) pages.open(workflowTopic(wanted.digest, wanted.name), wanted.name);
     },
   });
   offer(palette, [COMMANDS.openInbox, COMMANDS.openRuns, COMMANDS.openDashboard, COMMANDS.openWorkflow]);
@@ -73,17 +76,44 @@ export function namesOf(runs: RunsState["runs"]): string[] {
   return [...new Set(runs.map(run => run.workflow))];
 }
 
-/** Asks which workflow is meant. */
-async function chosen(session: Session): Promise<string | null> {
+interface Wanted {
+  name: string;
+  digest: string;
+}
+
+/** What is published, by what the list says of it; empty where the server does not tell. */
+async function published(session: Session): Promise<Map<string, Wanted>> {
+  const { settings } = session;
+  const url = `${settings.baseUrl}jupyter-workflows/api/published`;
+  try {
+    const response = await ServerConnection.makeRequest(url, {}, settings);
+    const { workflows } = (await response.json()) as {
+      workflows: { tool: string; description: string; workflow: string; digest: string }[];
+    };
+    return new Map(
+      workflows.map(each => [
+        oneLine(`${each.tool}: ${each.description}`, 120),
+        { name: each.workflow, digest: each.digest.slice(0, 16) },
+      ]),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
+/** Asks which workflow is meant: what is published first, on its own code, then what was run, on the newest. */
+async function chosen(session: Session): Promise<Wanted | null> {
+  const offered = await published(session);
   const topic = runsTopic({});
   const model = session.lists.take(topic);
   session.lists.give(topic);
   const answer = await InputDialog.getItem({
     title: "Start a workflow",
-    label: "Its name; the newest version on this machine is started.",
-    items: namesOf(model.state?.runs ?? []),
+    label: "What is published, or a name; of a name the newest version on this machine is started.",
+    items: [...offered.keys(), ...namesOf(model.state?.runs ?? [])],
     editable: true,
     okLabel: "Next",
   });
-  return answer.button.accept ? answer.value : null;
+  if (!answer.button.accept || !answer.value) return null;
+  return offered.get(answer.value) ?? { name: answer.value, digest: "" };
 }
