@@ -3,6 +3,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { OnAct } from "../src/components/discussion";
 import { ApprovalCard } from "../src/components/approval_card";
+import { waitsFor } from "../src/components/reviews";
 import type { Said } from "../src/components/decider";
 import { fieldsOf, initialValues, parsed, problems } from "../src/components/json_schema";
 import type { Approval } from "../src/schema";
@@ -119,7 +120,9 @@ const click = (selector: string) => act(() => find<HTMLElement>(selector).click(
 
 function show(changes: Partial<Approval>, onDecide?: (approval: Approval, said: Said) => Promise<unknown>) {
   const shown = { approval: { ...approval, ...changes }, whole: true };
-  return act(() => render(<ApprovalCard shown={shown} now={Date.now} onDecide={onDecide} reviewer="ada" />, root));
+  return act(() =>
+    render(<ApprovalCard shown={shown} now={Date.now} onDecide={onDecide} viewer={{ reviewer: "ada" }} />, root),
+  );
 }
 
 test("an approval is given with form, edits, comment and name", async () => {
@@ -232,7 +235,7 @@ function discuss(reviewer: string, onAct = vi.fn<OnAct>(() => Promise.resolve())
   const shown = { approval: { ...approval, ...discussed }, whole: true };
   const decide = () => Promise.resolve();
   return act(() =>
-    render(<ApprovalCard shown={shown} now={Date.now} onDecide={decide} onAct={onAct} reviewer={reviewer} />, root),
+    render(<ApprovalCard shown={shown} now={Date.now} onDecide={decide} onAct={onAct} viewer={{ reviewer }} />, root),
   ).then(() => onAct);
 }
 
@@ -267,4 +270,38 @@ test("a reviewer asks and hands over, the author answers", async () => {
   await type("#answer", "So.");
   await click(".jwl-thread button");
   expect(answered.mock.calls.map(([, said]) => said)).toEqual([{ type: "answer", question: 1, text: "So." }]);
+});
+
+test("a card has no button for what its viewer may not do", async () => {
+  const shown = { approval: { ...approval, ...discussed, starter: "ada" }, whole: true };
+  const nothing = () => Promise.resolve();
+  const look = (may: string[] | null) =>
+    act(() =>
+      render(
+        <ApprovalCard
+          shown={shown}
+          now={Date.now}
+          onDecide={nothing}
+          onAct={nothing}
+          viewer={{ reviewer: "ada", may }}
+        />,
+        root,
+      ),
+    );
+  const buttons = () => [...root.querySelectorAll("button")].map(button => button.textContent);
+  await look(["read runs"]);
+  expect(buttons()).toEqual([]);
+  await look(["write questions"]);
+  expect(buttons()).toEqual(["Send answer"]);
+  await look(["write approvals"]);
+  expect(buttons()).toContain("Approve");
+  expect(buttons()).not.toContain("Send answer");
+  await look(null);
+  expect(buttons()).toContain("Send answer");
+});
+
+test("an approval of a group waits for everybody in it", () => {
+  const asked = { ...approval, assignee: "group:Risk", assignees: null, votes: [], questions: [] };
+  expect(waitsFor(asked, "ada")).toBe(false);
+  expect(waitsFor(asked, "ada", ["staff", "risk"])).toBe(true);
 });

@@ -7,6 +7,7 @@ import { useAction, useNow, useUnique } from "./hooks";
 import { JsonForm } from "./json_form";
 import { Unparsed, fieldsOf, initialValues, jsonOf, problems } from "./json_schema";
 import { askedWords, byWords, isFor } from "./reviews";
+import { may, type Viewer } from "./rights";
 import { Pill } from "./status";
 import { Alert, Markdown } from "./text_views";
 import { oneLine, printable } from "./untrusted";
@@ -20,15 +21,16 @@ interface CardProps {
   onDecide?: ((approval: Approval, said: Said) => Promise<unknown>) | undefined;
   /** Hands over, asks the author or answers; without it the card only shows. */
   onAct?: OnAct | undefined;
-  /** Who decides here; without a name the host knows. */
-  reviewer?: string;
+  /** Who decides here, and what they may; without a name the host knows. */
+  viewer?: Viewer | undefined;
   /** Opens the run, where the card stands outside of it. */
   onOpen?: (() => void) | undefined;
 }
 
 /** A question to a person: what is asked, until when, the form, the value to edit, and the answer. */
-export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, reviewer = "" }: CardProps) {
+export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: CardProps) {
   const { approval } = shown;
+  const { reviewer = "", groups = [] } = viewer ?? {};
   const title = useUnique("approval");
   const open = approval.status === "open";
   return (
@@ -53,10 +55,16 @@ export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, reviewer = "
           What is asked about is too large to show here in full. Look at it in the notebook before you decide.
         </div>
       )}
-      <Discussion approval={approval} now={now} reviewer={reviewer} onAct={onAct} />
-      {open && onDecide ? (
+      <Discussion approval={approval} now={now} viewer={viewer} onAct={onAct} />
+      {open && onDecide && may(viewer, "write approvals") ? (
         // Another question under the same id starts with an empty form.
-        <Answer key={approval.content_hash} approval={approval} reviewer={reviewer} onDecide={onDecide} />
+        <Answer
+          key={approval.content_hash}
+          approval={approval}
+          reviewer={reviewer}
+          groups={groups}
+          onDecide={onDecide}
+        />
       ) : (
         <Outcome approval={approval} />
       )}
@@ -85,6 +93,7 @@ function Deadline({ approval, now }: { approval: Approval; now: () => number }) 
 interface AnswerProps {
   approval: Approval;
   reviewer: string;
+  groups: readonly string[];
   onDecide: (approval: Approval, said: Said) => Promise<unknown>;
 }
 
@@ -117,7 +126,7 @@ function written(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
 }
 
-function Answer({ approval, reviewer, onDecide }: AnswerProps) {
+function Answer({ approval, reviewer, groups, onDecide }: AnswerProps) {
   const draft = useDraft(approval, reviewer);
   const [tried, setTried] = useState(false);
   const [doing, act] = useAction();
@@ -127,7 +136,7 @@ function Answer({ approval, reviewer, onDecide }: AnswerProps) {
     if (doing.busy || (verdict === "approve" && (wrong.size || draft.problem))) return;
     void act(() => onDecide(approval, draft.said(verdict)));
   };
-  const forSomebodyElse = reviewer && !isFor(approval, reviewer);
+  const forSomebodyElse = reviewer && !isFor(approval, reviewer, groups);
   return (
     <form class="jwl-answer" onSubmit={event => event.preventDefault()}>
       {draft.fields.length > 0 && (

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { Approval, AskAct, Question, Vote } from "../schema";
 import { useAction, useUnique } from "./hooks";
 import { asked, names, same, standing, tally } from "./reviews";
+import { may, type Viewer } from "./rights";
 import { Alert } from "./text_views";
 import { oneLine, printable } from "./untrusted";
 import { ago, moment, time } from "./words";
@@ -12,14 +13,15 @@ export type OnAct = (approval: Approval, act: Act) => Promise<unknown>;
 interface DiscussionProps {
   approval: Approval;
   now: () => number;
-  reviewer: string;
+  viewer?: Viewer | undefined;
   /** Hands over, asks or answers; without it the card only shows. */
   onAct?: OnAct | undefined;
 }
 
 /** What several people have said so far: votes, hand-overs, questions with their answers; and what may be done. */
-export function Discussion({ approval, now, reviewer, onAct }: DiscussionProps) {
+export function Discussion({ approval, now, viewer, onAct }: DiscussionProps) {
   const open = approval.status === "open";
+  const answers = may(viewer, "write questions") ? onAct : undefined;
   return (
     <>
       <Facts approval={approval} now={now} />
@@ -33,11 +35,17 @@ export function Discussion({ approval, now, reviewer, onAct }: DiscussionProps) 
       {approval.questions.length > 0 && (
         <ol class="jwl-thread" aria-label="Questions to the author">
           {approval.questions.slice(-20).map(question => (
-            <Asked key={question.number} approval={approval} question={question} reviewer={reviewer} onAct={onAct} />
+            <Asked
+              key={question.number}
+              approval={approval}
+              question={question}
+              reviewer={viewer?.reviewer ?? ""}
+              onAct={answers}
+            />
           ))}
         </ol>
       )}
-      {open && onAct && <More approval={approval} onAct={onAct} />}
+      {open && onAct && may(viewer, "write approvals") && <More approval={approval} onAct={onAct} />}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { OpenedRun } from "./run_list";
 import type { RunHost } from "./run_card";
 import type { RunModel } from "./run_model";
 import { Icon } from "./status";
+import { may } from "./rights";
 import { Alert } from "./text_views";
 import { oneLine, printable } from "./untrusted";
 import { count } from "./words";
@@ -112,6 +113,7 @@ function Why({ rollback }: { rollback: Rollback }) {
 
 /** Whether a person can have a run rolled back now. */
 export function canRollBack(head: RunHead): boolean {
+  if (!may(head, "write runs")) return false;
   return !head.rollback?.of_run && (head.run.status === "running" ? !head.rollback : true) && head.effects_left > 0;
 }
 

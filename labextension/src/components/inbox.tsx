@@ -18,7 +18,9 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
   const [open, setOpen] = useState<Approval | null>(null);
   const { state } = model;
   const reviewer = state?.reviewer ?? "";
-  const waiting = (state?.approvals ?? []).filter(({ approval }) => !mine || waitsFor(approval, reviewer));
+  const waiting = (state?.approvals ?? []).filter(
+    ({ approval }) => !mine || waitsFor(approval, reviewer, state?.groups),
+  );
   return (
     <section class="jwl" aria-label="Inbox">
       <header class="jwl-bar">
@@ -45,7 +47,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
             <ApprovalCard
               shown={shown}
               now={Date.now}
-              reviewer={reviewer}
+              viewer={state ?? undefined}
               onDecide={decider(model.link, model.topic)}
               onAct={actor(model.link, model.topic)}
               onOpen={opener(approval, host, () => setOpen(opened ? null : approval))}

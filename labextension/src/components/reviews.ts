@@ -13,10 +13,11 @@ export function asked(approval: Approval): string[] {
   return approval.assignees ?? (approval.assignee ? [approval.assignee] : []);
 }
 
-/** Whether a person may decide: asked by name, or everybody is. */
-export function isFor(approval: Approval, person: string): boolean {
+/** Whether a person may decide: asked by name, by a group they are in, or everybody is. */
+export function isFor(approval: Approval, person: string, groups: readonly string[] = []): boolean {
   const names = asked(approval);
-  return !names.length || names.some(name => same(name, person));
+  const known = [person, ...groups.map(group => `group:${group}`)];
+  return !names.length || names.some(name => known.some(each => same(name, each)));
 }
 
 /** The votes for the version that is shown now. */
@@ -25,9 +26,9 @@ export function standing(approval: Approval): Vote[] {
 }
 
 /** Whether an approval waits for a person: for a decision, or for an answer to a reviewer's question. */
-export function waitsFor(approval: Approval, person: string): boolean {
+export function waitsFor(approval: Approval, person: string, groups: readonly string[] = []): boolean {
   const voted = standing(approval).some(vote => same(vote.by, person));
-  if (isFor(approval, person) && !voted) return true;
+  if (isFor(approval, person, groups) && !voted) return true;
   return same(approval.starter, person) && approval.questions.some(question => question.answer === null);
 }
 

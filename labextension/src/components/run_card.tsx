@@ -9,6 +9,7 @@ import { Notice } from "./notice";
 import { OpenedRun } from "./run_list";
 import type { Link } from "./protocol";
 import { Fork, Resume } from "./resume";
+import { may } from "./rights";
 import { RunModel } from "./run_model";
 import type { Filter, StatusFilter } from "./scene";
 import { Pill } from "./status";
@@ -71,7 +72,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
           onClose={() => setSelected(-1)}
           onShow={cellShower(host, head.run.notebook)}
           onOpenChild={setChild}
-          onResumed={setResumed}
+          onResumed={may(head, "execute workflows") ? setResumed : undefined}
           host={host}
         />
       )}
@@ -82,7 +83,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
           key={shown.approval.id}
           shown={shown}
           now={() => model.now()}
-          reviewer={head.reviewer}
+          viewer={head}
           onDecide={decider(model.link, model.topic)}
           onAct={actor(model.link, model.topic)}
         />
@@ -96,7 +97,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       {canRollBack(head) && !undoing && <RollBack model={model} onUndo={setUndoing} />}
       {undoing && <NestedRun key={undoing} topic={undoing} link={model.link} host={host} />}
       <Decided model={model} />
-      <Audit run={head.run} host={host} />
+      <Audit head={head} host={host} />
       <Announcer model={model} waiting={waiting.length} />
     </section>
   );
@@ -130,8 +131,8 @@ function Head({ model, host }: { model: RunModel; host: RunHost }) {
         {took}
         {Number.isNaN(closed) ? "…" : ""}
       </span>
-      {run.status === "running" && <Cancel model={model} />}
-      {run.status !== "running" && host.startAgain && run.bundle && (
+      {run.status === "running" && may(model.head, "write runs") && <Cancel model={model} />}
+      {run.status !== "running" && host.startAgain && run.bundle && may(model.head, "execute workflows") && (
         <button type="button" class="jwl-quiet" onClick={() => host.startAgain!(run)}>
           Start again…
         </button>
@@ -147,6 +148,7 @@ function Head({ model, host }: { model: RunModel; host: RunHost }) {
 
 /** What can be done where a run did not do what it should, or could do it otherwise. */
 function Corrections({ model, host, onBegun }: { model: RunModel; host: RunHost; onBegun: (topic: string) => void }) {
+  if (!may(model.head, "execute workflows")) return null;
   return (
     <div class="jwl-row jwl-corrections">
       {model.head!.run.status !== "completed" && <Resume model={model} host={host} onResumed={onBegun} />}

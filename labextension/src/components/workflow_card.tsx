@@ -5,6 +5,7 @@ import { JsonForm } from "./json_form";
 import { fieldsOf, initialValues, problems } from "./json_schema";
 import type { StateModel } from "./list_models";
 import { Notice } from "./notice";
+import { may } from "./rights";
 import { cellShower, NestedRun, type RunHost } from "./run_card";
 import { Icon } from "./status";
 import { Alert, Place } from "./text_views";
@@ -45,7 +46,8 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
       {workflow.description && <p class="jwl-lead">{printable(workflow.description, 2_000)}</p>}
       <Flow workflow={workflow} activities={state.activities} host={host} />
       <Diagnostics found={state.diagnostics} host={host} />
-      {!errors.length && (
+      {!may(state, "execute workflows") && <p class="jwl-muted">You may see this workflow, and not start it.</p>}
+      {!errors.length && may(state, "execute workflows") && (
         <Start model={model} workflow={workflow} onStarted={topic => setStarted([topic, ...started].slice(0, 5))} />
       )}
       {started.map(topic => (

@@ -19,13 +19,13 @@ const BAD = new Set<Run["status"]>(["failed", "timed_out", "terminated"]);
 export class ApprovalNews {
   private known: Set<string> | null = null;
 
-  look({ approvals, reviewer }: InboxState): News[] {
+  look({ approvals, reviewer, groups }: InboxState): News[] {
     const { known } = this;
     const now = new Set<string>();
     const news: News[] = [];
     for (const { approval } of approvals) {
       const { workflow_id: id, run_id: runId } = approval;
-      if (!waitsFor(approval, reviewer)) continue;
+      if (!waitsFor(approval, reviewer, groups)) continue;
       // A reminder, a new version and a question to the author are news; so is what was handed over to this person.
       const questions = same(approval.starter, reviewer) ? approval.questions.filter(each => each.answer === null) : [];
       const part = [approval.version, approval.reminded_at.length, ...questions.map(each => `q${each.number}`)].join();
