@@ -32,7 +32,7 @@ from ..runs.untrusted import one_line, printable
 from ..runs.values import Values
 from ..schema import Approval, Verdict
 from ..schema.publishing import Call, CalledRun, CallerToken, CallStatus, OpenQuestion, Published, RunCall
-from ..security.rights import DECIDE, SEE_RUNS, START_RUNS, STOP_RUNS, Right
+from ..security.rights import CALL, DECIDE, SEE_RUNS, STOP_RUNS, Right
 from ..security.workspaces import Person, WorkspacesFile
 from ..session import Session
 from .published import bundle_of, find_published, list_published
@@ -89,10 +89,12 @@ class Calls:
             NotPermitted: There is a file, and no role in it gives the caller the right.
         """
         file = WorkspacesFile.of_home(self.home.data)
-        person = await asyncio.to_thread(person_of, caller.caller, file)
+        signed_in = Person(caller.caller, frozenset(caller.groups)) if caller.groups else caller.caller
+        person = await asyncio.to_thread(person_of, signed_in, file)
         if workspaces := await asyncio.to_thread(file.read):
             settings = self.session.settings
             workspaces.check(person, settings.namespace if settings else NAMESPACE, right)
+            person = workspaces.known(person)
         return person
 
     async def access(self) -> RunAccess:
@@ -126,7 +128,7 @@ class Calls:
             RunAlreadyExists: The key was used with other arguments.
         """
         known = self.tool(caller, tool)
-        await self.person(caller, START_RUNS)
+        await self.person(caller, CALL)
         if key is not None and not KEY.fullmatch(key):
             raise BadRequest("Idempotency-Key takes 1 to 255 printable ASCII characters")
         call = RunCall(

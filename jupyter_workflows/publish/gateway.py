@@ -23,11 +23,13 @@ from starlette.types import ASGIApp
 
 from ..errors import JupyterWorkflowsError, PublishRefused
 from ..local.paths import PRIVATE_FILE, Home, make_private_directory
+from ..local.server import NAMESPACE
 from ..session import Session
-from .callers import directory, recognised
+from .callers import directory
 from .calls import Calls
 from .guard import Budget, Guard, is_loopback, problem
 from .rest import routes
+from .signed_in import Recognised
 from .tools import Tools
 
 PORT = 8321
@@ -135,7 +137,7 @@ def gateway_app(session: Session, settings: GatewaySettings) -> ASGIApp:
     )
     return Guard(
         AuthContextMiddleware(app),
-        recognise=lambda text: recognised(home, text),
+        recognise=Recognised(home, session.settings.namespace if session.settings else NAMESPACE),
         hosts=settings.hosts,
         origins=settings.origins,
         budget=Budget(settings.per_second, settings.burst),

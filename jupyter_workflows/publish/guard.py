@@ -6,6 +6,7 @@ the gateway's (DNS rebinding), an `Origin` is refused unless it was allowed, and
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
@@ -90,7 +91,7 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         try:
-            caller = self.checked(Headers(scope=scope), scope["path"])
+            caller = await self.checked(Headers(scope=scope), scope["path"])
         except HTTPException as error:
             await problem(error)(scope, receive, send)
             return
@@ -100,7 +101,7 @@ class Guard:
             scope["caller"] = caller
         await self.app(scope, bounded(receive), send)
 
-    def checked(self, headers: Headers, path: str) -> CallerToken | None:
+    async def checked(self, headers: Headers, path: str) -> CallerToken | None:
         """Who asks; None where nobody need say so.
 
         Raises:
@@ -117,7 +118,8 @@ class Guard:
         if path in OPEN_PATHS:
             return None
         kind, _, text = headers.get("authorization", "").partition(" ")
-        caller = self.recognise(text.strip()) if kind.casefold() == "bearer" else None
+        # An issuer's keys may have to be read first.
+        caller = await asyncio.to_thread(self.recognise, text.strip()) if kind.casefold() == "bearer" else None
         if caller is None:
             said = "the token is unknown, revoked or over" if text else "a bearer token is needed"
             raise HTTPException(

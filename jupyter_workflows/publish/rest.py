@@ -23,6 +23,7 @@ from ..live.problems import ErrorAnswer, phrase
 from ..runs.untrusted import one_line
 from ..schema import Verdict, Wire
 from ..schema.publishing import CalledRun, CallerToken, Published
+from ..security.rights import CALL, DECIDE, SEE_RUNS, SEE_WORKFLOWS, STOP_RUNS, Right
 from .calls import KEY, Answer, Calls
 
 ANSWER_SECONDS = 120.0
@@ -163,6 +164,7 @@ class Operation:
         body: The type of what is sent; None for `GET`.
         status: Of a success.
         query: The parameters after the path, by name.
+        right: What a role has to give the caller, where there is a file of roles.
     """
 
     method: Literal["GET", "POST"]
@@ -172,15 +174,16 @@ class Operation:
     body: type[Wire] | None = None
     status: tuple[int, ...] = (200,)
     query: tuple[str, ...] = ()
+    right: Right = SEE_RUNS
 
 
-START = Operation("POST", "/workflows/{name}/runs", start_run, CalledRun, StartBody, (201, 200))
+START = Operation("POST", "/workflows/{name}/runs", start_run, CalledRun, StartBody, (201, 200), right=CALL)
 OPERATIONS = (
-    Operation("GET", "/workflows", list_workflows, PublishedAnswer),
+    Operation("GET", "/workflows", list_workflows, PublishedAnswer, right=SEE_WORKFLOWS),
     START,
     Operation("GET", "/runs/{id}", get_run, CalledRun, query=("wait",)),
-    Operation("POST", "/runs/{id}/approvals/{approval}/decision", decide, CalledRun, DecisionBody),
-    Operation("POST", "/runs/{id}/cancel", cancel, CalledRun, NoBody),
+    Operation("POST", "/runs/{id}/approvals/{approval}/decision", decide, CalledRun, DecisionBody, right=DECIDE),
+    Operation("POST", "/runs/{id}/cancel", cancel, CalledRun, NoBody, right=STOP_RUNS),
 )
 
 
@@ -192,6 +195,7 @@ def routes(calls: Calls) -> list[Route]:
         return answered(Health(), 200)
 
     async def openapi(request: Request) -> Response:
+        await calls.person(request.scope["caller"], SEE_WORKFLOWS)
         known = await asyncio.to_thread(calls.tools, request.scope["caller"])
         return Response(json.dumps(description(known)), media_type="application/json")
 
@@ -203,9 +207,10 @@ def endpoint(operation: Operation, calls: Calls) -> Callable[[Request], Awaitabl
     """What answers an operation's requests."""
 
     async def answer(request: Request) -> Response:
+        caller: CallerToken = request.scope["caller"]
+        await calls.person(caller, operation.right)
         query = query_of(request, operation)
         body = await body_of(request, operation)
-        caller: CallerToken = request.scope["caller"]
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Asked(calls, caller, dict(request.path_params), query, headers, body)
         done, status = await loop_thread().wrap(limited(operation, asked))

@@ -22,12 +22,13 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from .. import __version__
 from ..connection import loop_thread
-from ..errors import ApprovalRefused, JupyterWorkflowsError
+from ..errors import ApprovalRefused, JupyterWorkflowsError, NotPermitted, WorkspacesInvalid
 from ..live.problems import message_of as problem_of
 from ..live.problems import status_of
 from ..runs.tokens import Following, News
 from ..runs.untrusted import one_line, printable
 from ..schema.publishing import CalledRun, CallerToken, OpenQuestion, Published
+from ..security.rights import SEE_RUNS, SEE_WORKFLOWS, STOP_RUNS
 from ..tokens import Texts
 from .calls import Called, Calls
 from .published import RESERVED
@@ -201,7 +202,11 @@ class Tools:
     async def list_tools(self, context: Context, params: Any) -> types.ListToolsResult:
         """All that the caller may call."""
         del params
-        tools = [tool_of(known) for known in await asyncio.to_thread(self.calls.tools, caller_of(context))]
+        try:
+            await self.calls.person(caller_of(context), SEE_WORKFLOWS)
+            tools = [tool_of(known) for known in await asyncio.to_thread(self.calls.tools, caller_of(context))]
+        except (NotPermitted, WorkspacesInvalid):
+            return types.ListToolsResult(tools=[])
         return types.ListToolsResult(tools=[*tools, *own_tools()])
 
     async def call_tool(
@@ -222,6 +227,7 @@ class Tools:
     async def called(self, caller: CallerToken, params: types.CallToolRequestParams) -> Called:
         """The run that a call is about; a new one where it is about none."""
         if params.name in RESERVED:
+            await self.calls.person(caller, STOP_RUNS if params.name == CANCEL else SEE_RUNS)
             return await on_loop(self.calls.own(caller, str((params.arguments or {}).get("run", ""))))
         if params.request_state is not None:
             return await on_loop(self.calls.own(caller, Asked.read(params.request_state).run))

@@ -35,6 +35,7 @@ class CallerToken(Wire):
     made_at: datetime
     expires_at: datetime | None = None
     may_decide: bool = Field(default=False, description="Whether it may decide approvals of the runs it started")
+    groups: list[str] = Field(default=[], description="The groups that an issuer says who calls is in")
     tools: list[str] | None = Field(default=None, description="What it may call; None: all that is published")
 
 

@@ -36,19 +36,20 @@ ANSWER = Right("write", "jupyter-workflows:questions")
 SEE_WORKFLOWS = Right("read", "jupyter-workflows:workflows")
 START_RUNS = Right("execute", "jupyter-workflows:workflows")
 EXPORT = Right("write", "jupyter-workflows:workflows")
+CALL = Right("execute", "jupyter-workflows:published")
 SEE_VALUES = Right("read", "jupyter-workflows:values")
 MANAGE = Right("write", "jupyter-workflows:workspace")
 RIGHTS = (
     STREAM, SEE_STATUS, START_RUNTIME, SEE_RUNS, STOP_RUNS, SEE_APPROVALS, DECIDE, ANSWER, SEE_WORKFLOWS, START_RUNS,
-    EXPORT, SEE_VALUES, MANAGE,
+    EXPORT, CALL, SEE_VALUES, MANAGE,
 )  # fmt: skip
 
 Role = Literal["viewer", "author", "operator", "reviewer", "admin"]
 READING = frozenset({STREAM, SEE_STATUS, SEE_RUNS, SEE_APPROVALS, SEE_WORKFLOWS})
 GRANTS: Mapping[Role, frozenset[Right]] = {
     "viewer": READING,
-    "author": READING | {START_RUNTIME, STOP_RUNS, ANSWER, START_RUNS, EXPORT, SEE_VALUES},
-    "operator": READING | {START_RUNTIME, STOP_RUNS},
+    "author": READING | {START_RUNTIME, STOP_RUNS, ANSWER, START_RUNS, EXPORT, CALL, SEE_VALUES},
+    "operator": READING | {START_RUNTIME, STOP_RUNS, CALL},
     "reviewer": READING | {DECIDE},
     "admin": frozenset(RIGHTS),
 }
