@@ -35,7 +35,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.starter import MEMO_KEY as STARTER_MEMO
 from ..authoring.starter import arguments_digest
-from ..errors import JupyterWorkflowsError, ScheduleRefused
+from ..errors import JupyterWorkflowsError, ScheduleNotFound, ScheduleRefused
 from ..local.paths import Home, make_private_directory, write_private
 from ..runs.access import RunAccess, translated
 from ..runs.client import StartRequest, register_search_attributes, search_attributes
@@ -242,7 +242,7 @@ async def found(access: RunAccess, id: str) -> tuple[ScheduleHandle, ScheduleDes
 def in_our_words(error: RPCError, access: RunAccess, id: str) -> JupyterWorkflowsError:
     """Temporal's refusal as ours."""
     if error.status == RPCStatusCode.NOT_FOUND:
-        return ScheduleRefused(
+        return ScheduleNotFound(
             f"there is no schedule {one_line(id, 80)!r}: `%workflow schedules` lists those there are"
         )
     if error.status == RPCStatusCode.INVALID_ARGUMENT:

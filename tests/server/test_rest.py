@@ -248,5 +248,5 @@ def test_schedules_and_publications_are_listed_and_seen_to(server: Server, acces
     run = server.post("api/schedules/by-rest/trigger").json["schedule"]
     assert run["workflow"] == "many"
     assert server.post("api/schedules/by-rest/explode").status == 400
-    assert server.post("api/schedules/nothing/pause").status == 422
+    assert server.post("api/schedules/nothing/pause").status == 404
     assert server.post("api/schedules/by-rest/delete").json == {"status": "deleted", "schedule": None}
