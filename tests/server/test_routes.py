@@ -144,7 +144,7 @@ def test_what_is_not_there_is_told_in_one_shape(server: Server, operation: Opera
         assert reply.status == operation.status
         return
     assert reply.status == 404
-    assert problem(reply)["code"] in ("run-not-found", "workflow-not-found")
+    assert problem(reply)["code"] in ("run-not-found", "workflow-not-found", "schedule-not-found")
 
 
 @every_operation
