@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import temporalio.workflow
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from temporalio.api.common.v1 import Payload
 
 from ..schema import SignedSchedule, SignedStart
@@ -21,7 +21,9 @@ MEMO_KEY = "starter"
 # What a schedule adds to the id of its runs.
 SCHEDULED_AT = re.compile(r"-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 Statement = SignedStart | SignedSchedule
-STATEMENT: TypeAdapter[Statement] = TypeAdapter(Annotated[Statement, Field(discriminator="type")])
+STATEMENT: TypeAdapter[Statement] = TypeAdapter(
+    Annotated[Statement, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)
 
 
 def stated_starter() -> Statement | None:

@@ -23,7 +23,6 @@ import os
 import re
 import stat
 import threading
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -215,6 +214,8 @@ def parsed(path: Path, found: os.stat_result) -> Workspaces:
         raise WorkspacesInvalid(f"{path} is no file of at most {MAX_BYTES:,} bytes")
     if os.name == "posix" and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise WorkspacesInvalid(f"{path} gives people their roles, and others may write it: chmod go-w {path}")
+    import tomllib
+
     try:
         text = path.read_text(encoding="utf-8")
         return Reader(path, text).workspaces(tomllib.loads(text))
