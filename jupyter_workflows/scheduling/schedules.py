@@ -41,9 +41,9 @@ from ..runs.access import RunAccess, translated
 from ..runs.client import StartRequest, register_search_attributes, search_attributes
 from ..runs.untrusted import one_line
 from ..schema import SignedSchedule
-from ..schema.schedules import ScheduledRun, ScheduleState
+from ..schema.schedules import Overlap, ScheduledRun, ScheduleState
 from ..security import identity
-from .times import OVERLAPS, Times, in_words, overlap_of
+from .times import OVERLAPS, Times, as_given, in_words, overlap_of
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 MEMO = "jupyter_workflows_schedule"
@@ -262,6 +262,7 @@ async def describe(access: RunAccess, id: str) -> ScheduleState:
         id=known.id,
         workflow=one_line(started.workflow, 200) if started else "",
         times=in_words(known.schedule.spec),
+        given=as_given(known.schedule.spec),
         time_zone=known.schedule.spec.time_zone_name or "UTC",
         paused=known.schedule.state.paused,
         note=known.schedule.state.note or "",
@@ -346,6 +347,36 @@ async def act(access: RunAccess, home: Home, id: str, what: str, *, by: str, not
             await handle.delete()
             forget(home, id)
             return None
+    except RPCError as error:
+        raise in_our_words(error, access, id) from None
+    return await describe(access, id)
+
+
+async def retime(access: RunAccess, id: str, times: Times, overlap: Overlap | None = None) -> ScheduleState:
+    """Gives a schedule other times, in the place of those it has; what it starts, and for whom, stays as it is.
+
+    Args:
+        access: What it is reached with.
+        id: Of the schedule.
+        times: When its runs start from now on.
+        overlap: What becomes of a start while the run before is not over; by default as it is.
+
+    Raises:
+        ScheduleRefused: There is none with this id, or the times make no sense.
+    """
+    handle, _ = await found(access, id)
+    spec = times.spec()
+    policy = overlap_of(overlap) if overlap is not None else None
+
+    def retimed(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = update.description.schedule
+        schedule.spec = spec
+        if policy is not None:
+            schedule.policy.overlap = policy
+        return ScheduleUpdate(schedule=schedule)
+
+    try:
+        await handle.update(retimed)
     except RPCError as error:
         raise in_our_words(error, access, id) from None
     return await describe(access, id)

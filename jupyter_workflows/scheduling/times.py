@@ -19,8 +19,9 @@ from temporalio.client import (
 
 from ..errors import ScheduleRefused
 from ..runs.untrusted import human_seconds, one_line
-from ..schema.schedules import Overlap
+from ..schema.schedules import Overlap, ScheduleTimes
 
+CRON_COMMENT = "cron "
 CRON_FIELDS = range(5, 8)
 SHORTHANDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 CRON = re.compile(r"[0-9A-Za-z*/,?L\- ]{1,200}")
@@ -69,7 +70,7 @@ class Times:
             raise ScheduleRefused("when? Give --cron, --every or --calendar (cron=, every= or calendar= in Python)")
         return ScheduleSpec(
             # The server keeps a cron expression as a calendar, and what stands behind # as its comment.
-            cron_expressions=[f"{cron} # cron {cron}" for cron in map(checked_cron, self.cron)],
+            cron_expressions=[f"{cron} # {CRON_COMMENT}{cron}" for cron in map(checked_cron, self.cron)],
             intervals=[ScheduleIntervalSpec(every=checked_every(self.every))] if self.every is not None else [],
             calendars=[calendar_of(text) for text in self.calendar],
             time_zone_name=checked_zone(self.time_zone),
@@ -185,6 +186,16 @@ def in_words(spec: ScheduleSpec) -> list[str]:
     found = [f"every {human_seconds(interval.every.total_seconds())}" for interval in spec.intervals]
     found += [one_line(text.partition("# ")[2] or text, 80) for text in spec.cron_expressions]
     return found + [one_line(each.comment, 80) if each.comment else calendar_words(each) for each in spec.calendars]
+
+
+def as_given(spec: ScheduleSpec) -> ScheduleTimes:
+    """When runs start, as it can be given again."""
+    comments = [each.comment or "" for each in spec.calendars]
+    return ScheduleTimes(
+        cron=[one_line(text.removeprefix(CRON_COMMENT), 200) for text in comments if text.startswith(CRON_COMMENT)],
+        every_seconds=next((int(each.every.total_seconds()) or None for each in spec.intervals), None),
+        calendar=[one_line(text, 200) for text in comments if text and not text.startswith(CRON_COMMENT)],
+    )
 
 
 def calendar_words(calendar: ScheduleCalendarSpec) -> str:

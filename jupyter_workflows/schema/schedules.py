@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .wire import Wire
 
 Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
+
+Expression = Annotated[str, Field(max_length=500)]
+CENTURY_SECONDS = 3_155_760_000
+
+
+class ScheduleTimes(Wire):
+    """When a schedule starts runs, as it is given: at all times that any of the three says."""
+
+    cron: list[Expression] = Field(default=[], max_length=50)
+    every_seconds: int | None = Field(default=None, ge=1, le=CENTURY_SECONDS, description="From one start to the next")
+    calendar: list[Expression] = Field(default=[], max_length=50)
 
 
 class ScheduledRun(Wire):
@@ -25,6 +36,7 @@ class ScheduleState(Wire):
     id: str
     workflow: str
     times: list[str] = Field(description="When it starts runs, in words")
+    given: ScheduleTimes | None = Field(default=None, description="The same as it was given; lists don't know it")
     time_zone: str = "UTC"
     paused: bool = False
     note: str = ""

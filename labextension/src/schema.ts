@@ -1361,6 +1361,81 @@ export interface RunsState {
   runs: Run[];
 }
 /**
+ * A schedule, what it did last and does next.
+ */
+export interface ScheduleState {
+  id: string;
+  workflow: string;
+  /**
+   * When it starts runs, in words
+   */
+  times: string[];
+  /**
+   * The same as it was given; lists don't know it
+   */
+  given: ScheduleTimes | null;
+  time_zone: string;
+  paused: boolean;
+  note: string;
+  made_by: string;
+  /**
+   * Lists don't know it
+   */
+  overlap: ("skip" | "buffer_one" | "buffer_all" | "cancel_other" | "terminate_other" | "allow_all") | null;
+  /**
+   * Lists don't know it
+   */
+  bundle: string | null;
+  /**
+   * Lists don't know it
+   */
+  task_queue: string | null;
+  /**
+   * The next times, ten at most
+   */
+  next: string[];
+  /**
+   * The newest runs, the newest first
+   */
+  recent: ScheduledRun[];
+  /**
+   * How many it started; lists don't know it
+   */
+  runs: number | null;
+  /**
+   * Not made up for, because nobody was there for too long
+   */
+  missed: number | null;
+  /**
+   * Left out because the run before was not over
+   */
+  skipped: number | null;
+}
+/**
+ * When a schedule starts runs, as it is given: at all times that any of the three says.
+ */
+export interface ScheduleTimes {
+  /**
+   * @maxItems 50
+   */
+  cron: string[];
+  /**
+   * From one start to the next
+   */
+  every_seconds: number | null;
+  /**
+   * @maxItems 50
+   */
+  calendar: string[];
+}
+/**
+ * A run that a schedule started.
+ */
+export interface ScheduledRun {
+  run: string;
+  at: string;
+}
+/**
  */
 export interface SignedAnswer {
   [k: string]: unknown;

@@ -10,14 +10,17 @@ from pydantic.json_schema import models_json_schema
 
 from jupyter_workflows import schema
 from jupyter_workflows.live import messages
-from jupyter_workflows.schema import dashboards
+from jupyter_workflows.schema import dashboards, schedules
 
 TARGET = Path(__file__).parents[2] / "labextension" / "src" / "schema.json"
 
 
 def wire_types() -> list[type[schema.Wire]]:
     found = [
-        value for module in (schema, dashboards, messages) for value in vars(module).values() if isinstance(value, type)
+        value
+        for module in (schema, dashboards, schedules, messages)
+        for value in vars(module).values()
+        if isinstance(value, type)
     ]
     return [value for value in dict.fromkeys(found) if issubclass(value, schema.Wire) and value is not schema.Wire]
 

@@ -247,6 +247,13 @@ def test_schedules_and_publications_are_listed_and_seen_to(server: Server, acces
     assert eventually(lambda: "by-rest" in [each["id"] for each in server.get("api/schedules").json["schedules"]])
     run = server.post("api/schedules/by-rest/trigger").json["schedule"]
     assert run["workflow"] == "many"
+    times = {"cron": ["0 9 * * mon-fri"], "time_zone": "Asia/Tokyo", "overlap": "allow_all"}
+    assert server.post("api/schedules/by-rest/times", times).status == 200
+    told = server.get("api/schedules/by-rest").json["schedule"]
+    assert (told["given"]["cron"], told["time_zone"], told["overlap"]) == (times["cron"], "Asia/Tokyo", "allow_all")
+    for wrong in ({}, {"cron": ["often"]}, {"every_seconds": 0}, times | {"time_zone": "Mars"}):
+        assert server.post("api/schedules/by-rest/times", wrong).status in (400, 409, 422)
+    assert server.get("api/schedules/by-rest").json["schedule"]["times"] == ["cron 0 9 * * mon-fri"]
     assert server.post("api/schedules/by-rest/explode").status == 400
     assert server.post("api/schedules/nothing/pause").status == 404
     assert server.post("api/schedules/by-rest/delete").json == {"status": "deleted", "schedule": None}

@@ -6,6 +6,7 @@ export const COMMANDS = {
   /** A list of runs; `{workflow?, status?, notebook?, label?}` */
   openRuns: "jupyter-workflows:open-runs",
   openInbox: "jupyter-workflows:open-inbox",
+  openSchedules: "jupyter-workflows:open-schedules",
   openDashboard: "jupyter-workflows:open-dashboard",
   /** A workflow's card with its start form; `{digest?, name?}`, asks without. */
   openWorkflow: "jupyter-workflows:open-workflow",

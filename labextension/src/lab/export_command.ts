@@ -1,14 +1,15 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { Dialog, type ICommandPalette, Notification, showDialog } from "@jupyterlab/apputils";
-import { PathExt, URLExt } from "@jupyterlab/coreutils";
+import { PathExt } from "@jupyterlab/coreutils";
 import type { IDefaultFileBrowser } from "@jupyterlab/filebrowser";
 import type { INotebookTracker } from "@jupyterlab/notebook";
-import { ServerConnection } from "@jupyterlab/services";
+import type { ServerConnection } from "@jupyterlab/services";
 import { shareIcon } from "@jupyterlab/ui-components";
 import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
 import { ExportForm, type Wanted } from "./export_form";
 import { offer, texts, textOf } from "./palette";
+import { request } from "./rest";
 import type { Session } from "./session";
 
 /** What the server says about a package it wrote; see `ExportAnswer` of the server. */
@@ -124,16 +125,8 @@ function openFolder(commands: JupyterFrontEnd["commands"], path: string): void {
 
 /** The workflows of the bundles that the server has, the newest first. */
 async function namesOf(settings: ServerConnection.ISettings): Promise<string[]> {
-  const answer = await request<{ workflows: { workflow: { name: string } }[] }>(settings, "workflows", {});
+  const answer = await request<{ workflows: { workflow: { name: string } }[] }>(settings, "workflows");
   return [...new Set(answer.workflows.map(({ workflow }) => workflow.name))];
-}
-
-async function request<Answer>(settings: ServerConnection.ISettings, path: string, init: RequestInit): Promise<Answer> {
-  const url = URLExt.join(settings.baseUrl, "jupyter-workflows/api", path);
-  const response = await ServerConnection.makeRequest(url, init, settings);
-  const answer = (await response.json()) as Answer & { error?: { message: string } };
-  if (!response.ok) throw new Error(answer.error?.message ?? response.statusText);
-  return answer;
 }
 
 function message(error: unknown): string {

@@ -1,9 +1,10 @@
-import { ServerConnection } from "@jupyterlab/services";
+import type { ServerConnection } from "@jupyterlab/services";
 import type { CommandRegistry } from "@lumino/commands";
 import { save } from "../components/downloads";
 import type { RunHost } from "../components/run_card";
 import type { Run } from "../schema";
 import { COMMANDS } from "./commands";
+import { request } from "./rest";
 
 /** What JupyterLab can do for what is shown; each is a command, so that no part needs to know another. */
 export function hostOf(commands: CommandRegistry, settings: ServerConnection.ISettings): RunHost {
@@ -22,11 +23,8 @@ export function hostOf(commands: CommandRegistry, settings: ServerConnection.ISe
 
 /** Has the server write the audit file of a run, and lets the reader keep it or its report. */
 async function saveAudit(settings: ServerConnection.ISettings, run: Run, what: "file" | "report"): Promise<void> {
-  const path = `jupyter-workflows/api/runs/${encodeURIComponent(run.id)}/audit`;
-  const url = `${settings.baseUrl}${path}?run_id=${encodeURIComponent(run.run_id)}`;
-  const response = await ServerConnection.makeRequest(url, {}, settings);
-  const answer = (await response.json()) as { error?: { message: string }; name: string; file: string; report: string };
-  if (!response.ok) throw new Error(answer.error?.message ?? response.statusText);
+  const path = `runs/${encodeURIComponent(run.id)}/audit?run_id=${encodeURIComponent(run.run_id)}`;
+  const answer = await request<{ name: string; file: string; report: string }>(settings, path);
   if (what === "file") save(answer.name, new Blob([answer.file], { type: "application/jsonl" }));
   else save(answer.name.replace(/\.audit\.jsonl$/, ".html"), new Blob([answer.report], { type: "text/html" }));
 }

@@ -14,6 +14,10 @@ export const inboxIcon = new LabIcon({
   name: "jupyter-workflows:inbox",
   svgstr: box('<path d="M2 9.5 4 3h8l2 6.5V13H2zM2 9.5h3.5l1 1.7h3l1-1.7H14"/>'),
 });
+export const schedulesIcon = new LabIcon({
+  name: "jupyter-workflows:schedules",
+  svgstr: box('<circle cx="8" cy="8" r="6" fill="none"/><path d="M8 4.5V8l2.5 1.5"/>'),
+});
 export const dashboardIcon = new LabIcon({
   name: "jupyter-workflows:dashboard",
   svgstr: box('<path d="M2 14h12M3.5 11.5V8M7 11.5V3M10.500 11.5V6M14 11.5V9"/>'),

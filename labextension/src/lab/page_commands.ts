@@ -1,14 +1,14 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type ICommandPalette, InputDialog } from "@jupyterlab/apputils";
-import { ServerConnection } from "@jupyterlab/services";
 import { runIcon } from "@jupyterlab/ui-components";
 import type { RunsState } from "../schema";
 import { EVERYTHING, topicOf } from "../components/dashboard_model";
 import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
-import { dashboardIcon, inboxIcon, workflowsIcon } from "./icons";
+import { dashboardIcon, inboxIcon, schedulesIcon, workflowsIcon } from "./icons";
 import type { Pages } from "./pages";
 import { offer, texts, textOf } from "./palette";
+import { request } from "./rest";
 import type { Session } from "./session";
 import { runsTopic, runTopic, workflowTopic } from "./topics";
 
@@ -50,6 +50,13 @@ export function addPageCommands(
       pages.open(runsTopic(filter), textOf(label) ?? "Runs");
     },
   });
+  commands.addCommand(COMMANDS.openSchedules, {
+    label: "Schedules",
+    caption: "Open the schedules: what starts by the clock",
+    icon: schedulesIcon,
+    describedBy: texts([]),
+    execute: () => pages.open("schedules", "Schedules"),
+  });
   commands.addCommand(COMMANDS.openDashboard, {
     label: "Open the Dashboard of Workflows",
     caption: "Open the dashboard",
@@ -57,6 +64,13 @@ export function addPageCommands(
     describedBy: texts([]),
     execute: () => pages.open(topicOf(EVERYTHING), "Dashboard"),
   });
+  addStartCommand(commands, session, pages);
+  const { openInbox, openRuns, openSchedules, openDashboard, openWorkflow } = COMMANDS;
+  offer(palette, [openInbox, openRuns, openSchedules, openDashboard, openWorkflow]);
+}
+
+/** The command that shows a workflow with the form to start it. */
+function addStartCommand(commands: JupyterFrontEnd["commands"], session: Session, pages: Pages): void {
   commands.addCommand(COMMANDS.openWorkflow, {
     label: "Start a Workflow…",
     caption: "Start a workflow, without a kernel",
@@ -68,7 +82,6 @@ export function addPageCommands(
       if (wanted) pages.open(workflowTopic(wanted.digest, wanted.name), wanted.name);
     },
   });
-  offer(palette, [COMMANDS.openInbox, COMMANDS.openRuns, COMMANDS.openDashboard, COMMANDS.openWorkflow]);
 }
 
 /** The names of the workflows that were run, the newest first. */
@@ -83,13 +96,10 @@ interface Wanted {
 
 /** What is published, by what the list says of it; empty where the server does not tell. */
 async function published(session: Session): Promise<Map<string, Wanted>> {
-  const { settings } = session;
-  const url = `${settings.baseUrl}jupyter-workflows/api/published`;
   try {
-    const response = await ServerConnection.makeRequest(url, {}, settings);
-    const { workflows } = (await response.json()) as {
+    const { workflows } = await request<{
       workflows: { tool: string; description: string; workflow: string; digest: string }[];
-    };
+    }>(session.settings, "published");
     return new Map(
       workflows.map(each => [
         oneLine(`${each.tool}: ${each.description}`, 120),

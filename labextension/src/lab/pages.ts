@@ -1,4 +1,4 @@
-// Pages in the main area: a run, a list of runs, the inbox, a workflow's card. Each is known by its topic, and comes
+// Pages in the main area: a run, a list of runs, the inbox, schedules, a workflow's card. Each is known by its topic, and comes
 // back with the layout.
 
 import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
@@ -8,12 +8,12 @@ import { Panel } from "@lumino/widgets";
 import type { RunHost } from "../components/run_card";
 import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
-import { dashboardIcon, inboxIcon, workflowsIcon } from "./icons";
+import { dashboardIcon, inboxIcon, schedulesIcon, workflowsIcon } from "./icons";
 import type { Session } from "./session";
 import { show, type Shown } from "./shown";
 import { type Kind, kindOf } from "./topics";
 
-const ICONS: Partial<Record<Kind, LabIcon>> = { inbox: inboxIcon, dashboard: dashboardIcon };
+const ICONS: Partial<Record<Kind, LabIcon>> = { inbox: inboxIcon, dashboard: dashboardIcon, schedules: schedulesIcon };
 
 /** One page. */
 export class Page extends Panel {

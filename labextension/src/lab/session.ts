@@ -6,7 +6,9 @@ import { DashboardModel } from "../components/dashboard_model";
 import { StateModel } from "../components/list_models";
 import { Link } from "../components/protocol";
 import { RunModel } from "../components/run_model";
+import { SchedulesModel } from "../components/schedules_model";
 import type { ConnectionState, InboxState, RunsState, WorkflowState } from "../schema";
+import { schedulesOf } from "./schedules_place";
 import { Shared } from "./shared";
 import { type Socket, Stream } from "./stream";
 
@@ -25,6 +27,7 @@ export class Session {
   readonly lists: Shared<StateModel<RunsState>>;
   readonly workflows: Shared<StateModel<WorkflowState>>;
   readonly dashboards: Shared<DashboardModel>;
+  readonly schedules: Shared<SchedulesModel>;
   readonly status: StateModel<ConnectionState>;
   readonly inboxes: Shared<StateModel<InboxState>>;
 
@@ -38,6 +41,7 @@ export class Session {
     this.workflows = new Shared(topic => new StateModel<WorkflowState>(topic, link, "workflow"));
     this.dashboards = new Shared(topic => new DashboardModel(topic, link));
     this.status = new StateModel<ConnectionState>("status", link, "status");
+    this.schedules = new Shared(topic => new SchedulesModel(topic, schedulesOf(settings), this.status));
     this.inboxes = new Shared(topic => new StateModel<InboxState>(topic, link, "inbox"));
     // A laptop that wakes up, or a page that is looked at again, need not wait for the next try.
     window.addEventListener("online", () => this.stream.retry());

@@ -6,6 +6,7 @@ import { Inbox } from "../components/inbox";
 import type { Liveness } from "../components/protocol";
 import { RunCard, type RunHost } from "../components/run_card";
 import { RunList } from "../components/run_list";
+import { Schedules } from "../components/schedules";
 import { WorkflowCard } from "../components/workflow_card";
 import type { Session } from "./session";
 import type { Shared } from "./shared";
@@ -43,6 +44,13 @@ export function show(session: Session, topic: string, host: RunHost): Shown {
         topic,
         model => model.dashboard !== null,
         model => <DashboardView model={model} host={host} />,
+      );
+    case "schedules":
+      return held(
+        session.schedules,
+        topic,
+        model => model.schedules !== null,
+        model => <Schedules model={model} host={host} />,
       );
     case "inbox":
       return held(session.inboxes, topic, isTold, model => <Inbox model={model} host={host} />);

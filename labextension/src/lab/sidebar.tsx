@@ -55,7 +55,7 @@ export class Sidebar extends SidePanel {
     this.runs?.release();
     this.runs = show(this.session, topic, this.host);
     this.runs.view.title.label = "Runs";
-    const commands = [COMMANDS.openWorkflow, COMMANDS.openDashboard, COMMANDS.openRuns];
+    const commands = [COMMANDS.openWorkflow, COMMANDS.openSchedules, COMMANDS.openDashboard, COMMANDS.openRuns];
     this.addWidget(withToolbar(this.runs, this.app, commands));
     // A question with its form needs more room than rows do.
     (this.content as AccordionPanel).setRelativeSizes([3, 2]);

@@ -7,7 +7,7 @@ export const INBOX_MIME = "application/vnd.jupyter-workflows.inbox+json";
 export const WORKFLOW_MIME = "application/vnd.jupyter-workflows.workflow+json";
 export const MIMES = [RUN_MIME, RUNS_MIME, INBOX_MIME, WORKFLOW_MIME];
 
-export type Kind = "run" | "runs" | "inbox" | "workflow" | "status" | "dashboard";
+export type Kind = "run" | "runs" | "inbox" | "workflow" | "status" | "dashboard" | "schedules";
 
 /** The filters of a list of runs. */
 export interface RunsFilter {
