@@ -16,8 +16,10 @@ import mcp_types as types
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from jupyter_workflows.connection import loop_thread
+from jupyter_workflows.publish.callers import make_token, revoke
 from jupyter_workflows.publish.calls import list_calls
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.session import Session
@@ -31,15 +33,22 @@ SCRIPT = Path(__file__).with_name("client.mjs")
 
 
 @asynccontextmanager
-async def client(address: str, token: str, *, mode: Any = "auto", answer: Any = None) -> AsyncIterator[Client]:
-    """The official SDK's client; asked for a form it gives `answer`."""
+async def client(
+    address: str, token: str | None, *, mode: Any = "auto", answer: Any = None, statuses: list[int] | None = None
+) -> AsyncIterator[Client]:
+    """The official SDK's client; asked for a form it gives `answer`; what it was answered goes into `statuses`."""
+
+    async def answered(response: Any) -> None:
+        if statuses is not None:
+            statuses.append(response.status_code)
 
     async def elicited(context: Any, params: Any) -> types.ElicitResult:
         asked.append(params)
         return types.ElicitResult(action="accept", content=answer) if answer else types.ElicitResult(action="decline")
 
     asked: list[Any] = []
-    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx2.AsyncClient(headers=headers, timeout=60, event_hooks={"response": [answered]}) as http:
         transport = streamable_http_client(f"{address}/mcp", http_client=http)
         async with Client(transport, mode=mode, elicitation_callback=elicited if answer is not False else None) as made:
             made.asked = asked  # type: ignore[attr-defined]
@@ -110,6 +119,27 @@ async def test_failures_and_mistakes_are_errors_that_a_model_can_read(gateway: G
     assert "argument text: 3 is not of type 'string'" in texts[1]
     assert "no workflow is published as '../review'" in texts[2]
     assert "you have started no run" in texts[3]
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_a_client_is_refused_without_a_token_and_with_a_revoked_one(gateway: Gateway, mode: str) -> None:
+    made, token = make_token(gateway.home, "carol")
+    statuses: list[int] = []
+    async with client(gateway.address, token, mode=mode, statuses=statuses) as carol:
+        assert "review" in [tool.name for tool in (await carol.list_tools()).tools]
+        assert 401 not in statuses
+        revoke(gateway.home, made.id)
+        # Also where it was let in before.
+        with pytest.raises(MCPError):
+            await carol.call_tool("count-letters", {"text": "four"})
+        assert statuses[-1] == 401
+    for given in (None, token):
+        statuses.clear()
+        with pytest.raises(ExceptionGroup) as caught:
+            async with client(gateway.address, given, mode=mode, statuses=statuses) as stranger:
+                await stranger.list_tools()
+        assert caught.group_contains(MCPError)
+        assert set(statuses) == {401}
 
 
 async def test_another_implementation_calls_and_decides(gateway: Gateway) -> None:
