@@ -67,7 +67,7 @@ def test_schedules_are_seen_to_by_hand(lab: tuple[str, Path], page: Any, made: t
     nightly, seldom = made
     shown = opened(page, lab[0])
     first, second = (shown.get_by_role("listitem", name=f"Schedule {each.id}") for each in made)
-    for words in ("poll", "cron 0 2 * * *", "Europe/Paris", "none yet"):
+    for words in ("poll", "every day at 02:00", "cron 0 2 * * *", "Europe/Paris", "none yet"):
         first.get_by_text(words, exact=True).wait_for(timeout=SLOW)
     second.get_by_text("every 300 d").wait_for(timeout=SLOW)
     second.get_by_text("<img src=x onerror=alert(1)>\\u202etxt.exe").wait_for()
@@ -109,6 +109,7 @@ def test_schedules_are_seen_to_by_hand(lab: tuple[str, Path], page: Any, made: t
     second.get_by_role("button", name="Delete…").click()
     second.get_by_role("button", name="Delete", exact=True).click()
     second.wait_for(state="detached")
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Schedules"
     nightly.delete()
     shown.get_by_text("Nothing starts by the clock yet").wait_for(timeout=SLOW)
 

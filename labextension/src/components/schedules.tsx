@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ScheduleState } from "../schema";
+import { cronWords } from "./cron_words";
 import { useAction, useChanges, useNow } from "./hooks";
 import { Notice } from "./notice";
 import { may } from "./rights";
@@ -13,14 +14,16 @@ import { ago, count, moment, time } from "./words";
 
 const MOST = 500;
 const NEXT = 3;
+const CRON = "cron ";
 
 /** Workflows that start by the clock: when, what came of it, and what its reader may do about them. */
 export function Schedules({ model, host }: { model: SchedulesModel; host: RunHost }) {
   useChanges(model);
   const { schedules } = model;
+  const root = useRef<HTMLElement>(null);
   const paused = (schedules ?? []).filter(each => each.paused).length;
   return (
-    <section class="jwl" aria-label="Schedules" aria-busy={!schedules && !model.trouble}>
+    <section ref={root} class="jwl" tabIndex={-1} aria-label="Schedules" aria-busy={!schedules && !model.trouble}>
       <header class="jwl-bar">
         <b>Schedules</b>
         <span class="jwl-right jwl-muted" role="status">
@@ -32,7 +35,13 @@ export function Schedules({ model, host }: { model: SchedulesModel; host: RunHos
       {schedules && schedules.length > 0 && (
         <ul class="jwl-schedules">
           {schedules.slice(0, MOST).map(each => (
-            <Entry key={each.id} schedule={each} model={model} host={host} />
+            <Entry
+              key={each.id}
+              schedule={each}
+              model={model}
+              host={host}
+              onGone={() => root.current?.focus({ preventScroll: true })}
+            />
           ))}
         </ul>
       )}
@@ -59,9 +68,11 @@ interface EntryProps {
   schedule: ScheduleState;
   model: SchedulesModel;
   host: RunHost;
+  /** Where the keyboard goes when there is no entry any more. */
+  onGone: () => void;
 }
 
-function Entry({ schedule, model, host }: EntryProps) {
+function Entry({ schedule, model, host, onGone }: EntryProps) {
   const [asks, setAsks] = useState<"times" | "delete" | null>(null);
   const [doing, act] = useAction();
   const opener = useRef<HTMLDivElement>(null);
@@ -71,6 +82,11 @@ function Entry({ schedule, model, host }: EntryProps) {
     opener.current?.querySelector<HTMLElement>(`[data-opens="${name}"]`)?.focus();
   };
   const name = oneLine(schedule.id, 80);
+  const remove = () =>
+    act(async () => {
+      await model.act(schedule.id, "delete");
+      onGone();
+    });
   const see = (action: ScheduleAction) => act(() => model.act(schedule.id, action));
   return (
     <li class="jwl-schedule" aria-label={`Schedule ${name}`} aria-busy={doing.busy}>
@@ -100,9 +116,7 @@ function Entry({ schedule, model, host }: EntryProps) {
       </div>
       <Alert message={doing.error} />
       {asks === "times" && <TimesForm model={model} id={schedule.id} onClose={close} />}
-      {asks === "delete" && (
-        <Deletion name={name} busy={doing.busy} onKeep={close} onDelete={() => void see("delete")} />
-      )}
+      {asks === "delete" && <Deletion name={name} busy={doing.busy} onKeep={close} onDelete={() => void remove()} />}
       <Facts schedule={schedule} host={host} />
     </li>
   );
@@ -164,7 +178,7 @@ function Facts({ schedule, host }: { schedule: ScheduleState; host: RunHost }) {
       <Fact name="Workflow">{oneLine(schedule.workflow, 120)}</Fact>
       <Fact name="When">
         {schedule.times.slice(0, 10).map((words, at) => (
-          <div key={at}>{oneLine(words, 120)}</div>
+          <When key={at} words={words} />
         ))}
         <span class="jwl-muted">{oneLine(schedule.time_zone, 60)}</span>
       </Fact>
@@ -189,6 +203,17 @@ function Facts({ schedule, host }: { schedule: ScheduleState; host: RunHost }) {
       <Fact name="Made by">{oneLine(schedule.made_by, 80) || "unknown"}</Fact>
       {schedule.note && <Fact name="Note">{oneLine(schedule.note, 300)}</Fact>}
     </dl>
+  );
+}
+
+/** One of its times; a cron expression in words where there are some, and as it was given. */
+function When({ words }: { words: string }) {
+  const told = words.startsWith(CRON) ? cronWords(words.slice(CRON.length)) : null;
+  return (
+    <div>
+      {told && <div>{told}</div>}
+      <span class={told ? "jwl-muted" : undefined}>{oneLine(words, 120)}</span>
+    </div>
   );
 }
 
