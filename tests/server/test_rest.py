@@ -70,7 +70,7 @@ def test_a_run_is_handed_over_as_an_audit_file(server: Server, runtime: Runtime)
     assert "by mistake" in reply["report"]
     assert server.get("api/runs/rest-audit/audit").json == reply
     hashes = server.get("api/runs/rest-audit/audit?values=hashes").json["file"]
-    assert ("C-7" in reply["file"], "C-7" in hashes) == (True, False)
+    assert ('"C-7"' in reply["file"], '"C-7"' in hashes) == (True, False)
     assert server.get("api/runs/rest-audit/audit?values=none").status == 400
 
 
