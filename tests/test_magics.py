@@ -246,7 +246,7 @@ def complete(text):
         tmp_path,
     )
     assert [results(cell)[0] for cell in cells[5:16]] == [
-        "['show', 'signal', 'start', 'status']",
+        "['schedule', 'schedules', 'show', 'signal', 'start', 'status']",
         "['a-run']",
         "['a-run']",
         "['--follow']",

@@ -56,11 +56,11 @@ def test_nobody_acts_for_somebody_else(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_admin_has_closed_runs_kept_as_long_as_the_file_says(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("JUPYTER_WORKFLOWS_USER", "somebody")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "workspaces.toml"))
-    here = Session(home=runtime.home, settings=None)
+    here = Session(home=own_home, settings=None)
 
     def carried_out(role: str, action: str | None) -> dict[str, Any]:
         text = f'[workspaces.here]\nnamespace = "{NAMESPACE}"\n{role} = ["group:us"]\nretention_days = 3000\n'

@@ -50,21 +50,21 @@ async def measure(text: str) -> int:
     return len(text)
 """,
     """%%workflow
-async def review(contract: str, urgent: bool = False) -> Verdict:
+async def appraise(contract: str, urgent: bool = False) -> Verdict:
     '''Measures a contract and asks.'''
     size = await measure(contract)
     approval = await human_approval(f"Publish {contract}?", form=Check)
     return Verdict(approved=bool(approval), by=approval.by, size=size)
 """,
     """%%workflow
-async def letters(text: str) -> int:
+async def count_letters(text: str) -> int:
     '''Counts letters.'''
     if text == "bad":
         raise ValueError("no such text")
     return await measure(text)
 """,
-    "%workflow publish review",
-    "%workflow publish letters --as count-letters --description 'Counts the letters of a text'",
+    "%workflow publish appraise --as review",
+    "%workflow publish count_letters --as count-letters --description 'Counts the letters of a text'",
 )
 
 

@@ -81,7 +81,8 @@ def test_a_schedule_runs_its_bundle_though_its_notebook_is_gone(there: Session) 
     assert state.bundle == newest(there.home.bundles, "poll").manifest.digest[:16]
     assert len(state.next) == 10
     # No host serves it any more: whoever holds the runtime finds that its run waits.
-    assert eventually(lambda: all(not host.bundles for host in local_runtime.status(there.home).hosts), 90)
+    folder = f"jw_{state.bundle}"
+    assert eventually(lambda: all(folder not in host.bundles for host in local_runtime.status(there.home).hosts), 90)
     rare.trigger()
     run = run_of(there, rare)
     assert run.result(60) == "read news"
