@@ -44,7 +44,7 @@ _SETTINGS = (
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="20ms"',
-    # By default a minute and 10 s: a worker whose network fell silent would be given steps meanwhile, and lose attempts.
+    # By default a minute and 10 s: a worker whose network fell silent would be given steps meanwhile.
     'frontend.keepAliveTime="5s"',
     'frontend.keepAliveTimeout="3s"',
     # By default 100 of each: a notebook whose runs are resumed on ever newer cells makes one version for each bundle.
