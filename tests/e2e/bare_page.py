@@ -50,7 +50,8 @@ window.show = async (kind, topic, slot = "view") => {
   const sent = [];
   const model = {
     get: name => traits[name],
-    send: ({ text }) => [sent, window.sent].forEach(each => each.push(JSON.parse(text))),
+    // What has no text is sent only so that a kernel looks.
+    send: ({ text }) => [sent, window.sent].forEach(each => text && each.push(JSON.parse(text))),
     on: (_, handler) => handlers.add(handler),
     off: (_, handler) => handlers.delete(handler),
   };
