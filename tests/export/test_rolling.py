@@ -21,7 +21,7 @@ from jupyter_workflows import session as sessions
 from jupyter_workflows.commands.dispatch import run as carry_out
 from jupyter_workflows.commands.parser import parse
 from jupyter_workflows.connection import Settings
-from jupyter_workflows.errors import CommandError
+from jupyter_workflows.errors import CommandError, JupyterWorkflowsError
 from jupyter_workflows.export.project import Project
 from jupyter_workflows.export.writing import write_package
 from jupyter_workflows.local.paths import Home
@@ -90,12 +90,13 @@ class Deployment:
     async def until(self, wanted: Any) -> list[dict[str, Any]]:
         """The versions, once they are as they should be."""
         told: Any = None
-        for _ in range(240):
-            with contextlib.suppress(CommandError):
+        for _ in range(60):
+            # A server may also say that it is asked too often.
+            with contextlib.suppress(JupyterWorkflowsError):
                 told = await self.told(NAME)
                 if wanted({one["build_id"]: one for one in told}):
                     return told
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1)
         logs = [path.read_text() for path in self.folder.glob("worker*.log")]
         raise AssertionError(f"the versions stayed {told}; {logs}")
 

@@ -39,7 +39,7 @@ def file_away(text: str) -> str:
     return text
 """
 WORKFLOW = f"""%%workflow
-async def review(text: str) -> str:
+async def traced(text: str) -> str:
     summary = await summarise(text)
     if await human_approval("File {SECRET}?", editable={{"text": summary}}):
         return await file_away(summary)
@@ -51,7 +51,7 @@ def play(notebook: Kernel, home: Home, receiver: Receiver, *, deadly: bool) -> N
     notebook.run("from jupyter_workflows import ai")
     notebook.run(STEPS)
     notebook.run(WORKFLOW)
-    notebook.run(f"run = review.start('{SECRET}')\nprint(run.id)")
+    notebook.run(f"run = traced.start('{SECRET}')\nprint(run.id)")
     notebook.run("run.wait_for('approval', timeout=60)")
     # What a worker has not sent yet dies with it.
     assert eventually(lambda: len(receiver.named("step summarise")) == 2 and len(receiver.logs) >= 2)
@@ -82,13 +82,13 @@ def test_run_is_one_trace_from_its_cell_to_the_spans_of_its_steps(
         with kernel(own_home, tmp_path, variables) as notebook:
             play(notebook, own_home, receiver, deadly=deadly)
             shown = notebook.run("found = run.trace(); print(found.trace_id); print(found); found")
-            assert eventually(lambda: receiver.named("run review") and receiver.named("step file_away"))
+            assert eventually(lambda: receiver.named("run traced") and receiver.named("step file_away"))
             assert eventually(lambda: receiver.logs)
             assert eventually(lambda: "jupyter_workflows_runs_ended" in receiver.metrics)
         check_tree(receiver)
         check_counts(receiver)
         check_words(receiver)
-        (run,) = receiver.named("run review")
+        (run,) = receiver.named("run traced")
         assert shown.startswith(run.trace)
         assert SECRET not in shown
         # Where prompts and errors are asked for, they come: so the search finds what there is.
@@ -104,20 +104,20 @@ def check_tree(receiver: Receiver) -> None:
     def parent(span: Seen) -> str:
         return by_id[span.parent].name if span.parent else ""
 
-    (run,) = receiver.named("run review")
+    (run,) = receiver.named("run traced")
     assert parent(run).startswith("cell [")
     first, second = sorted(receiver.named("step summarise"), key=lambda span: span.start)
     assert (first.failed, second.failed) == (True, False)
     assert (first.attributes["jupyter_workflows.attempt"], second.attributes["jupyter_workflows.attempt"]) == (1, 2)
     assert first.attributes["error.type"] == "ValueError"
-    assert {parent(span) for span in (first, second, *receiver.named("step file_away"))} == {"run review"}
+    assert {parent(span) for span in (first, second, *receiver.named("step file_away"))} == {"run traced"}
     assert [parent(span) for span in receiver.named("look closely")] == ["step summarise"] * 2
     (call,) = [span for span in receiver.spans if span.name.startswith("chat ")]
     assert by_id[call.parent].id == second.id
     assert call.attributes["gen_ai.operation.name"] == "chat"
     assert call.attributes["gen_ai.usage.output_tokens"] > 0
     (waited,) = receiver.named("approval human_approval-1")
-    assert parent(waited) == "run review"
+    assert parent(waited) == "run traced"
     (decided,) = receiver.named("update jupyter_workflows.decide")
     assert parent(decided).startswith("cell [")
     assert decided.links == [run.id]
@@ -133,7 +133,7 @@ def check_counts(receiver: Receiver) -> None:
         for body, attributes, trace in receiver.logs
         if body == "looking"
     ]
-    (run,) = receiver.named("run review")
+    (run,) = receiver.named("run traced")
     assert told == [("summarise-1", run.trace)] * 2
 
 
