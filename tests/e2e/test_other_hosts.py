@@ -43,7 +43,7 @@ HOST = """async ([esm, css, traits, given]) => {
         get: name => traits[name],
         on: (event, handler) => event === "msg:custom" && handlers.add(handler),
         off: (event, handler) => handlers.delete(handler),
-        send: content => window.sent.push(JSON.parse(content.text)),
+        send: content => content.text && window.sent.push(JSON.parse(content.text)),
         save_changes: () => undefined,
     };
     const model = new Proxy(offered, {
