@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -240,16 +240,8 @@ class Session:
         options = workflow.start_options
         client = self.client()
         spec = self.host_spec()
-        request = StartRequest(
-            workflow=workflow.name,
-            args=values,
-            task_queue=options.queue or task_queue(bundle.digest, spec.key),
-            bundle=bundle.digest[:16],
-            id=options.id,
-            if_exists=options.if_exists,
-            timeout=workflow.timeout,
-            notebook=self.notebook,
-            starter=local_user(),
+        request = replace(
+            self.request(workflow, bundle, values, queue=options.queue), id=options.id, if_exists=options.if_exists
         )
 
         def send() -> Run[Any]:
@@ -261,6 +253,27 @@ class Session:
             self.load(bundle)
             return send()
         return self.start_while_loading(bundle, send)
+
+    def request(
+        self, workflow: Workflow[Any, Any], bundle: BundleFiles, values: list[Any], *, queue: str | None
+    ) -> StartRequest:
+        """What starts a workflow of a bundle from here, now or by a schedule.
+
+        Args:
+            workflow: The workflow.
+            bundle: The bundle that holds it.
+            values: Its checked arguments, in the order of the signature.
+            queue: The task queue; None for that of the bundle on this notebook's worker host.
+        """
+        return StartRequest(
+            workflow=workflow.name,
+            args=values,
+            task_queue=queue or task_queue(bundle.digest, self.host_spec().key),
+            bundle=bundle.digest[:16],
+            timeout=workflow.timeout,
+            notebook=self.notebook,
+            starter=local_user(),
+        )
 
     def start_while_loading(self, bundle: BundleFiles, send: Callable[[], Run[Any]]) -> Run[Any]:
         """Starts a new run of a bundle that was served before, and makes sure meanwhile that it still is.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import session as sessions
 from ..errors import CommandError
@@ -14,35 +15,43 @@ from .outcomes import Outcome
 from .tables import Cell, Facts, Rendered
 from .texts import Preformatted
 
+if TYPE_CHECKING:
+    from ..runs.forking.forkable import Forking
+    from ..runs.handle import Run
+    from ..runs.resuming.resumption import Resumption
+
 
 def resume(session: Session, arguments: Namespace) -> Outcome:
     """`resume`."""
     del session
-    run = get_run(arguments.run)
-    found = run.plan_resume(arguments.from_step)
-    plan = found.plan
-    if arguments.plan:
-        shown = Rendered(Facts(Cell(plan_text(plan))), lambda: plan_html(plan))
-        return Outcome(data=plan, shown=shown, value=found)
-    resumed = found.resume()
-    words = Rendered(Facts(Cell(f"{plan_text(plan)}\nrun {run.id} goes on")), lambda: plan_html(plan))
-    return Outcome(data=resumed.describe(), shown=words, value=resumed)
+    found = get_run(arguments.run).plan_resume(arguments.from_step)
+    return planned(found, None if arguments.plan else found.resume, "goes on")
 
 
 def fork(session: Session, arguments: Namespace) -> Outcome:
     """`fork`."""
     del session
-    run = get_run(arguments.run)
     changes = named_values(arguments.changes, "fork")
     results = named_values(arguments.results, "--results")
-    found = run.plan_fork(arguments.from_step, results=results, **changes)
+    found = get_run(arguments.run).plan_fork(arguments.from_step, results=results, **changes)
+    return planned(found, None if arguments.plan else found.fork, "was started")
+
+
+def planned(found: Resumption | Forking, carry_out: Callable[[], Run[Any]] | None, done: str) -> Outcome:
+    """A plan; where it is to be carried out, what became of it.
+
+    Args:
+        found: What shows the plan.
+        carry_out: Does it, and gives the run; None where only the plan is wanted.
+        done: What then is to be said of the run.
+    """
     plan = found.plan
-    if arguments.plan:
+    if carry_out is None:
         shown = Rendered(Facts(Cell(plan_text(plan))), lambda: plan_html(plan))
         return Outcome(data=plan, shown=shown, value=found)
-    forked = found.fork()
-    words = Rendered(Facts(Cell(f"{plan_text(plan)}\nrun {forked.id} was started")), lambda: plan_html(plan))
-    return Outcome(data=forked.describe(), shown=words, value=forked)
+    run = carry_out()
+    words = Rendered(Facts(Cell(f"{plan_text(plan)}\nrun {run.id} {done}")), lambda: plan_html(plan))
+    return Outcome(data=run.describe(), shown=words, value=run)
 
 
 def named_values(text: str | None, what: str) -> dict[str, Any]:

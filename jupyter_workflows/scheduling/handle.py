@@ -13,11 +13,10 @@ from ..errors import AuthoringError
 from ..notebook.bundle import BundleFiles, read_bundle
 from ..notebook.catalog import live_workflows, newest
 from ..runs.access import RunAccess
-from ..runs.client import StartRequest
 from ..schema.schedules import ScheduleState
 from ..security.identity import local_user
 from ..session import Session, checked_arguments, current
-from ..worker import load_bundle, task_queue
+from ..worker import load_bundle
 from .schedules import (
     CATCH_UP,
     Plan,
@@ -144,20 +143,10 @@ def scheduled(session: Session, wish: Wish) -> Schedule:
     check_backfill(wish.backfill)
     bundle, workflow = code_of(session, live, name)
     values = checked_arguments(workflow, tuple(wish.args), dict(wish.kwargs))
-    spec = session.host_spec()
-    start = StartRequest(
-        workflow=workflow.name,
-        args=values,
-        task_queue=wish.queue or task_queue(bundle.digest, spec.key),
-        bundle=bundle.digest[:16],
-        timeout=workflow.timeout,
-        notebook=session.notebook,
-        starter=local_user(),
-    )
     plan = Plan(
         id=wanted,
         times=wish.times,
-        start=start,
+        start=session.request(workflow, bundle, values, queue=wish.queue),
         overlap=wish.overlap,
         catch_up=wish.catch_up,
         paused=wish.paused,
