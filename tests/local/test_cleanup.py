@@ -13,7 +13,6 @@ from temporalio.service import RPCError
 from jupyter_workflows.connection import Settings
 from jupyter_workflows.local.cleanup import KEPT_LOGS, clean
 from jupyter_workflows.local.paths import Home
-from jupyter_workflows.local.runtime import Runtime
 
 from .conftest import Runs
 
@@ -59,13 +58,13 @@ async def _delete(own: Runs, workflow_id: str) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_only_the_newest_logs_of_hosts_are_kept(runtime: Runtime):
-    home = runtime.home
+async def test_only_the_newest_logs_of_hosts_are_kept(own: Runs):
+    home = own.runtime.home
     for number in range(KEPT_LOGS + 10):
         log = home.logs / f"host-{number:012x}.log"
         log.touch()
         os.utime(log, (LONG_AGO + number, LONG_AGO + number))
-    await clean(home, Settings(runtime.address, runtime.namespace))
+    await clean(home, Settings(own.runtime.address, own.runtime.namespace))
     left = sorted(log.name for log in home.logs.glob("host-0000*.log"))
     assert len(left) <= KEPT_LOGS
     assert f"host-{KEPT_LOGS + 9:012x}.log" in left

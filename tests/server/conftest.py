@@ -1,4 +1,4 @@
-"""One Jupyter server for these tests, with the session's runtime and a bundle as a notebook writes them."""
+"""One Jupyter server for these tests, with a runtime of their own and a bundle as a notebook writes them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from jupyter_workflows.connection import loop_thread
+from jupyter_workflows.local import runtime as local_runtime
+from jupyter_workflows.local.paths import HOME_VARIABLE, Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.security.identity import local_user
 from jupyter_workflows.session import Session
 
+from ..conftest import temporary_home
 from ..kernels import run_cells
 from .pages import Page, Server, jupyter_server
 
@@ -67,8 +70,27 @@ async def seats(many: int) -> int:
 
 
 @pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home of these tests alone: they name workflows, and the newest of a name may be another test's elsewhere."""
+    with temporary_home(tmp_path_factory.mktemp("home")) as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def runtime(home: Home) -> Iterator[Runtime]:
+    runtime = local_runtime.ensure(home)
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture(autouse=True)
+def _home_of_the_environment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(home.data))
+
+
+@pytest.fixture(scope="session")
 def server(runtime: Runtime, bundles: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Jupyter server on the session's runtime."""
+    """A Jupyter server on the runtime of these tests."""
     with jupyter_server(runtime.home.data, tmp_path_factory.mktemp("server")) as running:
         yield running
         assert "Traceback" not in running.read_log()
