@@ -40,6 +40,9 @@ FAILED_SECONDS = 5.0
 CLEANUP_FIRST_SECONDS = 300.0
 CLEANUP_SECONDS = 24 * 3600.0
 SCHEDULE_SECONDS = 2.0
+SCHEDULE_PAUSES = 20
+"""So many times as long as a look for scheduled runs took, nobody looks again."""
+QUEUES_PER_LOOK = 100
 
 
 class Client:
@@ -174,20 +177,33 @@ class Supervisor:
 
     def _serve_scheduled(self) -> None:
         """Start the hosts of runs that a schedule has started while nobody was there."""
-        self.loop.call_later(SCHEDULE_SECONDS, self._serve_scheduled)
-        serving = self.server.state == "ready" and self._ending is None
-        scheduled = scheduled_queues(self.home) if serving else set[str]()
+        began = time.monotonic()
+        if self.server.state == "ready" and self._ending is None:
+            with suppress(OSError):
+                self._look_for_scheduled()
+        # All clients wait meanwhile: where a look takes long, there are few.
+        wait = max(SCHEDULE_SECONDS, SCHEDULE_PAUSES * (time.monotonic() - began))
+        self.loop.call_later(wait, self._serve_scheduled)
+
+    def _look_for_scheduled(self) -> None:
+        scheduled = scheduled_queues(self.home)
         for host in self.table.hosts.values():
-            scheduled -= {_queue(each.bundle, host.spec.key) for each in host.servings if not each.queue}
-        if not scheduled:
-            return
-        with suppress(OSError):
-            wanted = {(queue, version) for queue, version in self._open_queues() if queue in scheduled}
-            for key, servings in _orphaned(self.home, wanted).items():
-                last = [last_server(self.home, serving.bundle) for serving in servings]
-                spec = next((each for each in last if each and each.key == key), None)
-                spec = spec or HostSpec(self._python, str(self.home.data), known_as=key)
-                self.table.restore(self.table.present(spec.with_env(dict(os.environ))), servings)
+            for each in host.servings:
+                if not each.queue:
+                    scheduled.pop(_queue(each.bundle, host.spec.key), None)
+        names = sorted(scheduled)
+        for first in range(0, len(names), QUEUES_PER_LOOK):
+            asked = set(names[first : first + QUEUES_PER_LOOK])
+            while asked and (queue := self.server.api.queue_with_open_runs(NAMESPACE, asked)) in asked:
+                asked.remove(queue)
+                self._serve(_host_key(queue), scheduled[queue])
+
+    def _serve(self, key: str, bundle: Path) -> None:
+        """Start the host with this key, as it was when it served the bundle last."""
+        spec = last_server(self.home, str(bundle))
+        if spec is None or spec.key != key:
+            spec = HostSpec(self._python, str(self.home.data), known_as=key)
+        self.table.restore(self.table.present(spec.with_env(dict(os.environ))), [Serving(str(bundle))])
 
     def _open_queues(self) -> set[tuple[str, str]]:
         queues, page = self.server.api.open_queues(NAMESPACE)
@@ -522,9 +538,15 @@ def _orphaned(home: Home, wanted: set[tuple[str, str]]) -> dict[str, list[Servin
     return found
 
 
-def scheduled_queues(home: Home) -> set[str]:
-    """The queues of all schedules that were made here."""
-    return {str(read_json(path).get("queue", "")) for path in home.schedules.glob("*.json")}
+def scheduled_queues(home: Home) -> dict[str, Path]:
+    """The queues of all schedules that were made here, with the bundles that serve them, as far as these are here."""
+    found: dict[str, Path] = {}
+    for note in home.schedules.glob("*.json"):
+        queue = str(read_json(note).get("queue", ""))
+        path = home.bundles / f"jw_{queue.split('-')[1]}" if (key := _host_key(queue)) else None
+        if path and queue == _queue(str(path), key) and path.is_dir():
+            found[queue] = path
+    return found
 
 
 def _size(path: Path) -> int:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import timeit
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,10 +19,14 @@ import pytest
 import jupyter_workflows
 from jupyter_workflows.local import runtime as local_runtime
 from jupyter_workflows.local.children import Backoff, LogStream, trim_log
+from jupyter_workflows.local.http_api import HttpApi
+from jupyter_workflows.local.paths import make_private_directory, write_private
 from jupyter_workflows.local.protocol import PROTOCOL, LineDecoder, encode
 from jupyter_workflows.local.runtime import Runtime
+from jupyter_workflows.worker import task_queue
 
 from ..conftest import eventually
+from .conftest import Runs, write_bundle
 
 IMPORTED = """
 import sys, types
@@ -141,3 +150,38 @@ def test_a_child_that_keeps_dying_is_started_ever_more_rarely():
     backoff = Backoff(longest_seconds=1.0, healthy_seconds=10.0)
     assert [backoff.next_seconds(0.1) for _ in range(7)] == [0.0, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
     assert backoff.next_seconds(60) == 0.0
+
+
+def test_a_scheduled_run_without_a_host_is_found_cheaply_among_many(own: Runs):
+    client = own.client()
+
+    async def start_many() -> None:
+        for _ in range(15):
+            some = [client.start_workflow("x", id=f"x-{uuid.uuid4()}", task_queue="elsewhere") for _ in range(50)]
+            await asyncio.gather(*some)
+
+    own.loop.run(start_many(), timeout=120)
+    bundle = write_bundle(own.runtime.home, salt="scheduled")
+    queue = task_queue(bundle.name.removeprefix("jw_"), own.spec.key)
+    namespace, api = own.runtime.namespace, http_api(own.runtime)
+    assert eventually(lambda: own.loop.run(client.count_workflows("ExecutionStatus='Running'")).count == 750, 60)
+    one = seconds(lambda: api.queue_with_open_runs(namespace, [queue, *(f"jw-{n}-none" for n in range(99))]))
+    assert one < seconds(lambda: api.open_queues(namespace)) / 5
+    assert api.queue_with_open_runs(namespace, [queue]) is None
+    make_private_directory(own.runtime.home.schedules)
+    for number, name in enumerate([queue, f"{queue}-more", "jw-' OR 1=1", "jw-0123456789abcdef-gone", ""]):
+        write_private(own.runtime.home.schedules / f"{number}.json", {"queue": name})
+    handle = own.loop.run(client.start_workflow("greet", "you", id="scheduled", task_queue=queue))
+    assert own.result(handle, 60) == "hello you"
+
+
+def http_api(runtime: Runtime) -> HttpApi:
+    """What the supervisor asks the server over."""
+    command = psutil.Process(runtime.status().server_pid).cmdline()
+    guard = next(word for word in command if word.startswith("frontend.httpAllowedHosts="))
+    return HttpApi(int(command[command.index("--http-port") + 1]), json.loads(guard.partition("=")[2])[0])
+
+
+def seconds(ask: Callable[[], object]) -> float:
+    """The least of several times."""
+    return min(timeit.repeat(ask, number=1, repeat=5))
