@@ -44,6 +44,17 @@ def check_decision(state: RunState, decision: schema.Decision) -> None:
     approval = open_approval(state, decision.approval)
     check_signed(approval.record, decision)
     check_fresh(state, decision)
+    check_said(approval, decision)
+    if approval.record.four_eyes and decision.verdict == "approve":
+        check_four_eyes(approval.record, decision.reviewer)
+
+
+def check_said(approval: OpenApproval, decision: schema.Decision) -> None:
+    """Refuses a decision of somebody not asked, a second vote of one person, and an answer that does not fit.
+
+    Raises:
+        ApplicationError: With the reason.
+    """
     check_reviewer(approval.record, decision.reviewer, decision.groups)
     check_voter(approval.record, decision)
     check_answer(approval, decision)
@@ -136,10 +147,10 @@ def listed(names: list[str]) -> str:
 
 
 def check_voter(record: schema.Approval, decision: schema.Decision) -> None:
-    """Refuses a second vote of one person, and the starter's yes where four eyes are asked for.
+    """Refuses a second vote of one person.
 
     Raises:
-        ApplicationError: Says what the person said before, or who started the run.
+        ApplicationError: Says what the person said before.
     """
     person = decision.reviewer.casefold()
     for vote in record.standing:
@@ -148,8 +159,6 @@ def check_voter(record: schema.Approval, decision: schema.Decision) -> None:
                 f"{vote.by} has {VOTED[vote.verdict]} {record.id} already, at {vote.at:%Y-%m-%d %H:%M:%S} UTC: "
                 "it waits for others now"
             )
-    if record.four_eyes and decision.verdict == "approve":
-        check_four_eyes(record, decision.reviewer)
 
 
 VOTED = {"approve": "approved", "reject": "rejected"}
@@ -219,6 +228,8 @@ def apply_decision(state: RunState, decision: schema.Decision) -> None:
     state.used_nonces.add(decision.nonce)
     approval = state.approvals.get(decision.approval)
     if approval is not None and approval.record.content_hash == decision.content_hash:
+        # Those of an execution before are replayed here, too.
+        approval.acted_on |= decision.run_id == temporalio.workflow.info().run_id
         take(state, approval, decision)
 
 

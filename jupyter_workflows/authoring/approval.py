@@ -9,7 +9,7 @@ Invariants:
   these were there: runs that wait through an upgrade go on;
 - a decision counts for what its reviewer was shown: where a replay by newer code shows something else, it is left out
   and people are asked again. After a reset, a decision that the execution before had accepted counts for the same
-  question; any other is for another execution and refused.
+  question, and so does a vote or another act; any other is for another execution and refused.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ async def human_approval(  # noqa: PLR0917 - the published contract allows posit
     approval_id = approval.record.id
     state.approvals[approval_id] = approval
     publish(state, approval.record)
-    if state.kept_decisions:
+    if state.kept_acts:
         from .keeping import take_kept
 
         take_kept(state, approval)

@@ -9,7 +9,7 @@ import temporalio.workflow
 
 from .. import schema
 from .acts import VOTED, check_fresh, check_reviewer, check_signed, open_approval, refuse
-from .open_approvals import show
+from .open_approvals import OpenApproval, show
 from .reviewing import MAX_NAME
 from .state import RunState
 
@@ -27,6 +27,16 @@ def check_act(state: RunState, act: schema.SignedAct) -> None:
     record = open_approval(state, act.approval).record
     # An answer names its question; what the approval asks may have changed since.
     check_signed(record, act, stale=isinstance(act, schema.SignedAnswer))
+    check_done(record, act)
+    check_fresh(state, act)
+
+
+def check_done(record: schema.Approval, act: schema.SignedAct) -> None:
+    """Refuses what may not be done about an approval as it is.
+
+    Raises:
+        ApplicationError: With the reason.
+    """
     match act:
         case schema.SignedDelegation():
             check_delegation(record, act)
@@ -38,7 +48,6 @@ def check_act(state: RunState, act: schema.SignedAct) -> None:
         case schema.SignedAnswer():
             check_text(record, act.text)
             check_reply(record, act)
-    check_fresh(state, act)
 
 
 def check_delegation(record: schema.Approval, act: schema.SignedDelegation) -> None:
@@ -104,6 +113,12 @@ def apply_act(state: RunState, act: schema.SignedAct) -> None:
     """Records an act that the validator let through."""
     state.used_nonces.add(act.nonce)
     approval = state.approvals[act.approval]
+    approval.acted_on |= act.run_id == temporalio.workflow.info().run_id
+    take_act(approval, act)
+
+
+def take_act(approval: OpenApproval, act: schema.SignedAct) -> None:
+    """Records an act on the approval it is about."""
     record = approval.record
     now = temporalio.workflow.now()
     changes: dict[str, Any]

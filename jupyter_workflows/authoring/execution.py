@@ -12,7 +12,7 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
-from ..schema import Decision, KeptDecision, RollBackRequest, SignedAct
+from ..schema import Decision, KeptAct, RollBackRequest, SignedAct
 from . import bundles
 from .acts import apply_decision, check_decision
 from .approval import publish
@@ -68,13 +68,13 @@ class WorkflowExecution:
             publish(self.state, approval.record)
 
     @temporalio.workflow.update(name=KEEP)
-    def keep(self, kept: KeptDecision) -> None:
-        """Takes a decision that an earlier execution of this run had accepted."""
+    def keep(self, kept: KeptAct) -> None:
+        """Takes what people did about an approval in an earlier execution of this run."""
         apply_kept(self.state, kept)
 
     @keep.validator
-    def check_kept(self, kept: KeptDecision) -> None:
-        """Refuses one that none had."""
+    def check_kept(self, kept: KeptAct) -> None:
+        """Refuses what none had accepted."""
         check_kept(self.state, kept)
 
     @temporalio.workflow.signal(dynamic=True)

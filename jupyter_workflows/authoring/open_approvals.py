@@ -21,7 +21,14 @@ MEMO_PREFIX = "approval:"
 
 @dataclass
 class OpenApproval:
-    """An approval of a run, what its answer has to look like, and what a reviewer is shown."""
+    """An approval of a run, what its answer has to look like, and what a reviewer is shown.
+
+    Attributes:
+        edited: Whether a reviewer has changed the value.
+        acted_on: Whether anybody has done something about it in this execution.
+        hashes_before: The hashes that what is shown had in an execution before, as far as acts of then are kept.
+        reminding: The reminders on their way.
+    """
 
     record: schema.Approval
     rules: Rules
@@ -30,6 +37,8 @@ class OpenApproval:
     editable: Any
     shown: dict[str, Any]
     edited: bool = False
+    acted_on: bool = False
+    hashes_before: set[str] = field(default_factory=set[str])
     reminding: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import temporalio.common
 import temporalio.workflow
 
-from ..schema import KeptDecision, Usage
+from ..schema import KeptAct, Usage
 from .effects import Effects
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class RunState:
     decided_by: dict[str, str] = field(default_factory=dict[str, str])
     used_nonces: set[str] = field(default_factory=set[str])
     signals: dict[str, deque[Any]] = field(default_factory=dict[str, deque[Any]])
-    kept_decisions: dict[str, KeptDecision] = field(default_factory=dict[str, KeptDecision])
+    kept_acts: dict[str, list[KeptAct]] = field(default_factory=dict[str, list[KeptAct]])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])
     usage: Usage = field(default_factory=Usage)
     budget_shares: int = 1

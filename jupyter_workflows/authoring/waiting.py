@@ -61,21 +61,26 @@ def pass_moment(state: RunState, approval: OpenApproval, moment: datetime) -> No
     if record.due_at is not None and record.due_at <= moment:
         run_out(state, approval)
         return
-    due = [step for step in record.escalations if not step.done and step.at <= moment]
-    changes: dict[str, Any] = {}
-    if due:
-        known = {name.casefold() for name in record.asked}
-        joining = {name.casefold(): name for step in due for name in step.to if name.casefold() not in known}
-        changes["assignees"] = [*record.asked, *joining.values()]
-        changes["escalations"] = [
-            step.model_copy(update={"done": True}) if step in due else step for step in record.escalations
-        ]
+    changes = escalated(record, moment)
     reminder = next_reminder(approval)
     if reminder is not None and reminder <= moment:
         changes["reminded_at"] = [*record.reminded_at, temporalio.workflow.now()]
+    if not changes:
+        return
     approval.record = record.model_copy(update=changes)
     show(approval.record)
     remind(approval)
+
+
+def escalated(record: schema.Approval, moment: datetime) -> dict[str, Any]:
+    """What an approval's escalations have changed by a moment that they had not before."""
+    due = [step for step in record.escalations if not step.done and step.at <= moment]
+    if not due:
+        return {}
+    known = {name.casefold() for name in record.asked}
+    joining = {name.casefold(): name for step in due for name in step.to if name.casefold() not in known}
+    done = [step.model_copy(update={"done": True}) if step in due else step for step in record.escalations]
+    return {"assignees": [*record.asked, *joining.values()], "escalations": done}
 
 
 def remind(approval: OpenApproval) -> None:

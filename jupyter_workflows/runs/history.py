@@ -26,7 +26,8 @@ from .values import Decode, plain
 
 APPROVAL_MEMO = "approval:"
 CHECKED_MEMO = "checked"
-DECIDE = "jupyter_workflows.decide"
+# The updates by which people act; the last one tells of what they did in an earlier execution.
+ACTS = {"jupyter_workflows.decide", "jupyter_workflows.act", "jupyter_workflows.keep"}
 ROLLBACK_MEMO = "rollback"
 # Ways Temporal and its contributed packages talk to a workflow; none of them is the user's signal.
 INTERNAL_SIGNAL = "__temporal"
@@ -85,7 +86,7 @@ class Reduction:
         self.tasks: list[int] = []
         self.resumed: Resumed | None = None
         self.resumed_event = 0
-        self.decisions: list[tuple[int, Payload]] = []
+        self.acts: list[tuple[int, Payload]] = []
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -411,8 +412,8 @@ def _update_accepted(reduction: Reduction, event: HistoryEvent) -> None:
     attributes = event.workflow_execution_update_accepted_event_attributes
     reduction.updates_accepted.add(attributes.protocol_instance_id)
     request = attributes.accepted_request.input
-    if request.name == DECIDE and request.args.payloads:
-        reduction.decisions.append((event.event_id, request.args.payloads[0]))
+    if request.name in ACTS and request.args.payloads:
+        reduction.acts.append((event.event_id, request.args.payloads[0]))
 
 
 def _update_completed(reduction: Reduction, event: HistoryEvent) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AliasChoices, Field, SerializerFunctionWrapHandler, model_serializer
 
 from .wire import CellLocation, Wire
 
@@ -64,17 +64,6 @@ class Decision(InGroups):
     signature: str = ""
 
 
-class KeptDecision(Wire):
-    """A decision that an earlier execution of a run had accepted: the payload of the update `keep`.
-
-    The times are those of the approval then: with them the same question has the hash that the reviewer signed.
-    """
-
-    decision: Decision
-    opened_at: datetime
-    due_at: datetime | None = None
-
-
 class Act(InGroups):
     """What a person does about one approval without deciding it."""
 
@@ -114,6 +103,18 @@ class SignedAnswer(Act):
 
 
 SignedAct = Annotated[SignedDelegation | SignedQuestion | SignedAnswer, Field(discriminator="type")]
+
+
+class KeptAct(Wire):
+    """A decision or another act that an earlier execution of a run had accepted: the payload of the update `keep`.
+
+    The times are those of the approval then: with them the same question has the hash that the person signed.
+    """
+
+    # Histories of older versions call it a decision.
+    act: Decision | SignedAct = Field(validation_alias=AliasChoices("act", "decision"))
+    opened_at: datetime
+    due_at: datetime | None = None
 
 
 class SignedStart(Wire):

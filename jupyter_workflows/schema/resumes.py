@@ -68,11 +68,12 @@ class PlannedStep(Wire):
     twice: bool = Field(default=False, description="Whether it ran to its end: its effects outside happen again")
 
 
-class LaterDecision(Wire):
-    """A decision that was made after the point a run is resumed from."""
+class LaterAct(Wire):
+    """What a person said to an approval after the point a run is resumed from."""
 
     approval: str
     by: str
+    kind: str = Field(description="The word for it: `decision`, `delegation`, `question` or `answer`")
 
 
 class ResumePlan(Wire):
@@ -94,7 +95,7 @@ class ResumePlan(Wire):
     kept: list[PlannedStep] = Field(default=[])
     again: list[PlannedStep] = Field(default=[])
     dropped_signals: list[str] = Field(default=[])
-    decisions: list[LaterDecision] = Field(default=[], description="They count if the same is asked again")
+    acts: list[LaterAct] = Field(default=[], description="They count if the same is asked again")
     replaced: list[str] = Field(default=[])
     input_of: str | None = None
     changes: list[str] = Field(default=[], description="Arguments and constants that a fork is given otherwise")

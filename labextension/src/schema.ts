@@ -1101,14 +1101,29 @@ export interface InboxState {
   may: string[] | null;
 }
 /**
- * A decision that an earlier execution of a run had accepted: the payload of the update `keep`.
+ * A decision or another act that an earlier execution of a run had accepted: the payload of the update `keep`.
  *
- * The times are those of the approval then: with them the same question has the hash that the reviewer signed.
+ * The times are those of the approval then: with them the same question has the hash that the person signed.
  */
-export interface KeptDecision {
-  decision: Decision;
+export interface KeptAct {
+  act: Decision | (SignedDelegation | SignedQuestion | SignedAnswer);
   opened_at: string;
   due_at: string | null;
+}
+/**
+ */
+export interface SignedDelegation {
+  [k: string]: unknown;
+}
+/**
+ */
+export interface SignedQuestion {
+  [k: string]: unknown;
+}
+/**
+ */
+export interface SignedAnswer {
+  [k: string]: unknown;
 }
 /**
  * `manifest.json` of a bundle.
@@ -1434,21 +1449,6 @@ export interface ScheduleTimes {
 export interface ScheduledRun {
   run: string;
   at: string;
-}
-/**
- */
-export interface SignedAnswer {
-  [k: string]: unknown;
-}
-/**
- */
-export interface SignedDelegation {
-  [k: string]: unknown;
-}
-/**
- */
-export interface SignedQuestion {
-  [k: string]: unknown;
 }
 /**
  * Who scheduled runs, signed by whoever made the schedule; in the memo of each of its runs.

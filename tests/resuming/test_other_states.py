@@ -194,7 +194,7 @@ def test_decision_after_the_point_counts_where_the_same_is_asked(notebook):
     run.wait_for("failed", timeout=30)
     step(notebook, "one", "effect(log, 'anew')")
     step(notebook, "two")
-    assert [found.approval for found in run.plan_resume(from_step="one-1").plan.decisions] == ["human_approval-1"]
+    assert [found.approval for found in run.plan_resume(from_step="one-1").plan.acts] == ["human_approval-1"]
     resumed = run.resume(from_step="one-1")
     assert resumed.result(timeout=30) == 2
     (approval,) = [found.approval for found in resumed.steps() if found.approval]

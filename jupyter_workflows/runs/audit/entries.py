@@ -17,7 +17,7 @@ from ...authoring.starter import MEMO_KEY
 from ...plugin.ancestry import FORK_MEMO
 from ...schema import Failure, Manifest, Run, Step, Usage
 from ..failures import payloads_of, read_failure
-from ..history import APPROVAL_MEMO, ROLLBACK_MEMO, Reduction
+from ..history import ACTS, APPROVAL_MEMO, ROLLBACK_MEMO, Reduction
 from ..steps import Draft, time_of
 from .acts import act_of, kind_of
 from .chain import Entry
@@ -26,7 +26,6 @@ from .model_calls import call_of
 
 # What a start's memo holds besides the approvals, and stands in fields of its own.
 OURS = (MEMO_KEY, FORK_MEMO)
-ACTS = {"jupyter_workflows.decide", "jupyter_workflows.act", "jupyter_workflows.keep"}
 # What a reviewer is shown always, and the rules that are shown where they are used: see `authoring.approval.opened`.
 SHOWN = (
     "id", "message", "assignee", "opened_at", "due_at", "on_timeout", "form_schema", "editable", "has_editable",
@@ -177,7 +176,8 @@ class Told:
         value = self.evidence(request.args.payloads[0])
         body: dict[str, Any] = {"at": moment(time_of(event.event_time))}
         if request.name.endswith("keep") and isinstance(value, dict):
-            value = cast("dict[str, Any]", value).get("decision")
+            told = cast("dict[str, Any]", value)
+            value = told.get("act", told.get("decision"))
             body["kept"] = "an earlier execution had accepted it"
         kind = kind_of(value)
         self.place(event.event_id, "act", body | self.signed(kind, value))

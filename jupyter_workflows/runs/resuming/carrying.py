@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ from temporalio.service import RPCError
 from ...authoring.execution import GO_ON, KEEP
 from ...errors import ResumeRefused, WorkerUnavailable
 from ...plugin.handover import REPLACE
-from ...schema import KeptDecision
+from ...schema import KeptAct
 from ...schema.resumes import Replacements, ResumeMark, ResumePlan
 from ..access import RunAccess, in_our_words, translated
 from ..decisions import json_value
 from ..reading import RunReader
-from .planning import Wish, decisions_after, plan, record_of
+from .planning import Wish, acts_after, plan, record_of
 from .workshop import Workshop, workshop_in_force
 
 try:
@@ -95,9 +95,9 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     deployment = await asyncio.to_thread(workshop.serve, bundle, wanted.queue)
     version = WorkerDeploymentVersion(deployment_name=deployment, build_id=wanted.bundle)
     await served(access, version, wanted.queue)
-    kept = await decisions_after(reader, await record_of(reader), wanted.point) if wanted.decisions else []
+    kept = await acts_after(reader, await record_of(reader), wanted.point) if wanted.acts else []
     if kept:
-        nonces = [each.decision.nonce for each in kept]
+        nonces = [each.act.nonce for each in kept]
         await asyncio.to_thread(workshop.keep, wanted.queue, wanted.id, nonces)
     override = VersioningOverride(pinned=VersioningOverride.PinnedOverride(behavior=PINNED_BEHAVIOUR, version=version))
     options = WorkflowExecutionOptions(versioning_override=override)
@@ -112,8 +112,7 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
     if wanted.replaced or wanted.input_of:
         await send_replacements(access, wanted, run_id, wish, workshop.person)
     await go_on(access, wanted, run_id)
-    for each in kept:
-        await send_kept(access, wanted.id, run_id, each)
+    await send_kept(access, wanted.id, run_id, kept)
     return run_id
 
 
@@ -161,7 +160,7 @@ async def reset(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutio
         reason=mark.model_dump_json(),
         request_id=str(uuid.uuid5(uuid.NAMESPACE_URL, wanted.run_id)),
         identity=mark.by,
-        # What came after the point was said to another execution. Decisions are sent again by `send_kept`.
+        # What came after the point was said to another execution. What people said is sent again by `send_kept`.
         reset_reapply_exclude_types=[
             ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
             ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
@@ -227,12 +226,14 @@ async def go_on(access: RunAccess, wanted: ResumePlan, run_id: str) -> None:
         await access.client.get_workflow_handle(wanted.id, run_id=run_id).signal(GO_ON)  # pyright: ignore[reportUnknownMemberType]
 
 
-async def send_kept(access: RunAccess, workflow_id: str, run_id: str, kept: KeptDecision) -> None:
-    """Tells the new execution of a decision; it counts there if the same is asked. Not told, people are asked again."""
+async def send_kept(access: RunAccess, workflow_id: str, run_id: str, kept: Sequence[KeptAct]) -> None:
+    """Tells the new execution what people said; it counts there if the same is asked. Not told, it asks again."""
     handle = access.client.get_workflow_handle(workflow_id, run_id=run_id)
-    with contextlib.suppress(RPCError, WorkflowUpdateFailedError, TimeoutError):
+    with contextlib.suppress(RPCError, TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            await handle.execute_update(KEEP, kept.model_dump(mode="json"), id=f"kept-{kept.decision.nonce}")  # pyright: ignore[reportUnknownMemberType]
+            for each in kept:
+                with contextlib.suppress(WorkflowUpdateFailedError):
+                    await handle.execute_update(KEEP, each.model_dump(mode="json"), id=f"kept-{each.act.nonce}")  # pyright: ignore[reportUnknownMemberType]
 
 
 def arguments(override: Any) -> list[Any]:

@@ -41,9 +41,11 @@ def warnings(plan: ResumePlan) -> Iterator[str]:
         yield f"These ran to their end, and what they do outside happens twice: {names}"
     if plan.dropped_signals:
         yield f"Signals that came later are dropped: {', '.join(one_line(name, 60) for name in plan.dropped_signals)}"
-    for decision in plan.decisions:
-        who = one_line(decision.by, 60)
-        yield f"The decision of {who} on {one_line(decision.approval, 60)} counts if the same is asked again"
+    for act in plan.acts[:SHOWN]:
+        of = f"The {act.kind} of {one_line(act.by, 60)} on {one_line(act.approval, 60)}"
+        yield f"{of} counts if the same is asked again"
+    if more := len(plan.acts[SHOWN:]):
+        yield f"So {'does' if more == 1 else 'do'} {more} more"
     if plan.replaced:
         yield f"Recorded results are replaced: {', '.join(one_line(step, 60) for step in plan.replaced)}"
     if plan.changes:

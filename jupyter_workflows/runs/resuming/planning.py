@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from ...authoring.behaviour import BundleBehaviour
 from ...errors import ResumeRefused
 from ...plugin.ancestry import bundle_of_execution
-from ...schema import Decision, KeptDecision, Step
+from ...schema import Decision, KeptAct, SignedAct, Step
 from ...schema.replays import Replayed
-from ...schema.resumes import LaterDecision, PlannedStep, ResumePlan
+from ...schema.resumes import LaterAct, PlannedStep, ResumePlan
+from ...security.identity import NAMES, person_of
 from ..failures import failed_step
 from ..history import Reduction
 from ..reading import RunReader, Snapshot
@@ -24,6 +26,7 @@ from ..steps import Draft
 from .workshop import Workshop
 
 NEVER = 1 << 62
+ACT: TypeAdapter[Decision | SignedAct] = TypeAdapter(Decision | SignedAct, config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,9 +274,9 @@ async def laid_out(reader: RunReader, record: Record, layout: Layout) -> ResumeP
         kept=kept,
         again=again,
         dropped_signals=signals,
-        decisions=[
-            LaterDecision(approval=kept.decision.approval, by=kept.decision.reviewer)
-            for kept in await decisions_after(reader, record, after)
+        acts=[
+            LaterAct(approval=kept.act.approval, by=person_of(kept.act), kind=NAMES[type(kept.act)])
+            for kept in await acts_after(reader, record, after)
         ],
         replaced=list(wish.results),
         input_of=layout.step if wish.input_override is not None else None,
@@ -317,17 +320,20 @@ def planned(draft: Draft, step: Step, why: str, stays: bool) -> PlannedStep:
     )
 
 
-async def decisions_after(reader: RunReader, record: Record, event_id: int) -> list[KeptDecision]:
-    """The decisions the run accepted after an event, with the times of what they decided."""
+async def acts_after(reader: RunReader, record: Record, event_id: int) -> list[KeptAct]:
+    """What people said to approvals after an event, in order, with the times of what they said it to."""
     asked = {step.id: step.approval for step in record.snapshot.steps if step.approval}
-    later = [payload for at, payload in record.reduction.decisions if at > event_id]
+    later = [payload for at, payload in record.reduction.acts if at > event_id]
     await reader.values.prepare(later)
-    found: list[KeptDecision] = []
+    found: list[KeptAct] = []
     for payload in later:
-        try:
-            decision = Decision.model_validate(reader.values(payload))
-        except ValidationError:
-            continue
-        if approval := asked.get(decision.approval):
-            found.append(KeptDecision(decision=decision, opened_at=approval.opened_at, due_at=approval.due_at))
+        value = reader.values(payload)
+        with contextlib.suppress(ValidationError):
+            if isinstance(value, dict) and "opened_at" in value:
+                # This execution was told of it by the one before.
+                found.append(KeptAct.model_validate(value))
+                continue
+            act = ACT.validate_python(value)
+            if approval := asked.get(act.approval):
+                found.append(KeptAct(act=act, opened_at=approval.opened_at, due_at=approval.due_at))
     return found
