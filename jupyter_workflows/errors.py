@@ -173,7 +173,8 @@ class StepFailed(JupyterWorkflowsError):
     """Inside a workflow: an awaited step failed for good.
 
     It is also an instance of the original exception's type where that type is known to the bundle, so
-    `except ValueError:` around an awaited step works as it does around a plain call.
+    `except ValueError:` around an awaited step works as it does around a plain call. It has the original's message, and
+    nothing else of it: what travels is text.
 
     Args:
         message: The original exception's message.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -230,7 +231,7 @@ def raise_step_failed(error: temporalio.exceptions.FailureError, step: str) -> N
         root = root.cause
     name = root.type if isinstance(root, temporalio.exceptions.ApplicationError) else type(root).__name__
     message = root.message if isinstance(root, temporalio.exceptions.FailureError) else str(root)
-    failed = failed_like(name or "Exception")(message, step=step, error_type=name or "Exception")
+    failed = failed_like(name or "Exception", message, step)
     if isinstance(failed, errors.ModelCallFailed):
         failed.kind = kind_in(root)
     raise failed from error
@@ -243,21 +244,30 @@ def kind_in(root: BaseException | None) -> str:
     return str(cast("dict[str, Any]", first).get("kind", "")) if isinstance(first, dict) else ""
 
 
-def failed_like(name: str) -> type[StepFailed]:
-    """`StepFailed`, mixed with the exception class of this name where the bundle or Python has one.
-
-    A class whose own constructor would be needed can't be mixed in safely; then it is `StepFailed` alone.
-    """
+def failed_like(name: str, message: str, step: str) -> StepFailed:
+    """A `StepFailed`, mixed with the exception class of this name where the bundle or Python has one that can be."""
     original = getattr(builtins, name, None) or getattr(errors, name, None)
     bundle = bundles.bundle_of_run()
     if original is None and bundle:
         original = bundle.exceptions.get(name)
-    if not (isinstance(original, type) and issubclass(original, Exception)):
-        return StepFailed
-    try:
-        return type(StepFailed.__name__, (StepFailed, original), {"__module__": StepFailed.__module__})
-    except TypeError:
-        return StepFailed
+    if isinstance(original, type) and issubclass(original, Exception):
+        first = StepFailed if original.__module__ == errors.__name__ else StepFailedLike
+        with contextlib.suppress(TypeError):
+            mixed = type(StepFailed.__name__, (first, original), {"__module__": StepFailed.__module__})
+            return cast("type[StepFailed]", mixed)(message, step=step, error_type=name)
+    return StepFailed(message, step=step, error_type=name)
+
+
+class StepFailedLike(StepFailed):
+    """A `StepFailed` that is also of a class whose own constructor may take, or make of a message, something else."""
+
+    def __init__(self, message: str, *, step: str, error_type: str) -> None:
+        Exception.__init__(self, message)
+        self.step = step
+        self.error_type = error_type
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 async def sleep(duration: timedelta, *, summary: str | None = None) -> None:

@@ -112,6 +112,7 @@ class MistralProject(Project):
             "constraints.txt": constraint_lines(needed),
             ".gitignore": rendering.render("gitignore", {}),
             **{f"{inside}/{name}.py": rendering.render(f"mistral/{name}.py", {}) for name in MODULES},
+            f"{inside}/failures.py": rendering.render("failures.py", {}),
             f"{inside}/policies.py": rendering.render("mistral/policies.py", values),
             f"{inside}/__main__.py": rendering.render("mistral/main.py", values),
             "tests/conftest.py": rendering.render("mistral/tests/conftest.py", {}),

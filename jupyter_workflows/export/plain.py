@@ -64,6 +64,7 @@ class PlainProject(Project):
             "constraints.txt": constraint_lines(versions),
             ".gitignore": rendering.render("gitignore", {}),
             f"{inside}/durable.py": rendering.render("plain/durable.py", {}),
+            f"{inside}/failures.py": rendering.render("failures.py", {}),
             f"{inside}/__main__.py": rendering.render("plain/main.py", values),
             "tests/test_code.py": rendering.render("tests/test_code.py", values),
             **{f"tests/{name}": text for name, text in self.tests.items()},

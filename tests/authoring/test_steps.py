@@ -106,20 +106,33 @@ async def test_an_error_in_workflow_code_fails_the_run_with_its_line(engine: Eng
     assert error.details[0]["location"]["source_line"] == "    return 1 / x"
 
 
-@pytest.mark.parametrize("error", ["ValueError", "OwnError", "KeyError"])
-async def test_except_catches_what_a_step_raised(engine: Engine, error: str) -> None:
+CODED = """class CodedError(Exception):
+    def __init__(self, code, *, text):
+        super().__init__(f"{code}: {text}")
+    def __str__(self):
+        return f"{self.args[0]}!"
+"""
+RAISED = {
+    "ValueError": ("ValueError('reason')", "reason"),
+    "OwnError": ("OwnError('reason')", "reason"),
+    "KeyError": ("KeyError('reason')", "'reason'"),
+    "CodedError": ("CodedError(7, text='reason')", "7: reason!"),
+    "UnicodeError": ("UnicodeDecodeError('ascii', b'x', 0, 1, 'reason')", "'ascii' codec can't decode"),
+}
+
+
+@pytest.mark.parametrize(("error", "raised", "message"), [(error, *of) for error, of in RAISED.items()], ids=RAISED)
+async def test_except_catches_what_a_step_raised(engine: Engine, error: str, raised: str, message: str) -> None:
     await engine.serve(
-        models="class OwnError(Exception):\n    pass\n",
-        activities=(
-            f"@activity(retry=RetryPolicy(max_attempts=1))\ndef fails() -> int:\n    raise {error}('reason')\n"
-        ),
+        models=f"class OwnError(Exception):\n    pass\n{CODED}",
+        activities=(f"@activity(retry=RetryPolicy(max_attempts=1))\ndef fails() -> int:\n    raise {raised}\n"),
         workflows=(
             "@workflow\nasync def careful() -> str:\n"
             f"    try:\n        await fails()\n    except {error} as error:\n"
             "        return f'{error.step} {error}'\n    return 'no error'\n"
         ),
     )
-    assert "fails-1" in await engine.run("careful")
+    assert (await engine.run("careful")).startswith(f"fails-1 {message}")
 
 
 async def test_gather_and_task_groups_run_steps_at_once(engine: Engine) -> None:

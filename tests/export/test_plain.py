@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
+import json
+import os
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -52,11 +56,67 @@ async def flow(number: int) -> dict[str, int]:
 """
 
 
-def project(folder: Path, cells: str = CELLS) -> PlainProject:
+FAILING = """
+import asyncio
+import pathlib
+
+class Refused(Exception):
+    pass
+
+class Coded(Refused):
+    def __init__(self, code: int, *, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+
+def note(log: str, word: str) -> None:
+    with pathlib.Path(log).open("a") as file:
+        file.write(f"{word} ")
+
+@activity(retry=RetryPolicy(max_attempts=2, initial_interval=timeout(seconds=0.01), non_retryable=[Refused]))
+def fail(what: str, log: str) -> int:
+    note(log, what)
+    if what == "coded":
+        raise Coded(7, text="no")
+    raise {"value": ValueError, "key": KeyError}[what]("bad")
+
+@activity(timeout=timeout(seconds=0.2), retry=RetryPolicy(max_attempts=1))
+async def slow() -> int:
+    await asyncio.sleep(60)
+    return 1
+# ---
+@workflow
+async def flow(log: str) -> list[str]:
+    seen = []
+    try:
+        await fail("value", log)
+    except (KeyError, TimeoutError):
+        seen.append("wrong")
+    except ValueError as error:
+        seen.append(f"value {error}")
+    try:
+        await fail("coded", log)
+    except Refused as error:
+        seen.append(f"coded {error}")
+    try:
+        await slow()
+    except TimeoutError:
+        seen.append("slow")
+    try:
+        await fail("key", log)
+    except LookupError as error:
+        seen.append(f"key {error}")
+    return seen
+# ---
+@workflow
+async def lost(log: str) -> int:
+    return await fail("value", log)
+"""
+
+
+def project(folder: Path, cells: str = CELLS, *flows: str) -> PlainProject:
     notebook = Notebook(folder)
     notebook.run(PRELUDE)
     notebook.run_all(cells)
-    return PlainProject("plain-pages", notebook.bundle("flow"))
+    return PlainProject("plain-pages", notebook.bundle(*flows or ("flow",)))
 
 
 def imported(text: str) -> set[str]:
@@ -97,6 +157,33 @@ async def test_it_runs_on_temporal_alone(tmp_path: Path, client: Client, monkeyp
         await program.asyncio.gather(serving, return_exceptions=True)
         for name in [name for name in sys.modules if name.startswith("plain_pages")]:
             del sys.modules[name]
+
+
+async def test_a_step_s_error_is_caught_by_its_own_kind(tmp_path: Path, client: Client):
+    made = project(tmp_path, FAILING, "flow", "lost")
+    write_package(tmp_path / "package", made.name, made.files(), {})
+    address = client.service_client.config.target_host
+    environment = os.environ | {"TEMPORAL_ADDRESS": address, "PYTHONPATH": str(tmp_path / "package" / "src")}
+
+    async def program(*words: str) -> asyncio.subprocess.Process:
+        command = [sys.executable, "-m", "plain_pages", *words]
+        return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+
+    async def started(name: str, log: Path) -> tuple[str, str]:
+        process = await program("start", name, json.dumps([str(log)]))
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return out.decode().strip(), err.decode().strip()
+
+    worker = await program("worker")
+    try:
+        out, err = await started("flow", tmp_path / "caught")
+        assert json.loads(out) == ["value bad", "coded 7: no", "slow", "key 'bad'"], err
+        # What is of a kind that is not tried again is not tried again.
+        assert (tmp_path / "caught").read_text() == "value value coded key key "
+        assert await started("lost", tmp_path / "lost") == ("", "lost failed: StepFailed: bad")
+    finally:
+        worker.terminate()
+        await asyncio.wait_for(worker.communicate(), 60)
 
 
 REFUSED = [
