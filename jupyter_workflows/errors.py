@@ -37,7 +37,7 @@
     ├── AgentUnfinished             the value of an agent that a limit stopped was read
     ├── CheckFailed                 an answer is doubtful, and neither repair nor a person settled it
     ├── AuditFailed                 a run's audit file could not be written or read
-    ├── BudgetSpent                 inside a workflow: the budget is spent, and nobody allowed more
+    ├── BudgetSpent                 inside a workflow or step: the budget is spent, of the run or of its workspace
     ├── DurableCellError            a durable cell can't begin or be recorded; its values stay in the kernel
     └── PayloadError                a value could not be sent, stored or read back
         └── EncryptionFailed        ... because a key is missing or wrong, or the value was changed or moved
@@ -339,7 +339,7 @@ class CheckFailed(JupyterWorkflowsError):
 
 
 class BudgetSpent(JupyterWorkflowsError):
-    """Inside a workflow: the budget is spent, and nobody allowed more."""
+    """Inside a workflow: the budget is spent, and nobody allowed more; inside a step: that of its workspace is."""
 
 
 class DurableCellError(JupyterWorkflowsError):

@@ -14,18 +14,22 @@ from .requests import ChatRequest, EmbedRequest, OcrRequest, Request
 
 
 async def made(request: Request) -> Any:
-    """Makes a call: within its rate limit, and with what it took in the attempt's ledger.
+    """Makes a call: within its rate limit and its workspace's budget, and with what it took in the attempt's ledger.
 
     Raises:
         ModelCallFailed: It failed; says whether the same call may succeed later.
+        BudgetSpent: The workspace allows no more.
     """
-    account = ledger.get()
+    spent = ledger.get()
+    if spent is None:
+        return await ask(request)
     pace = request.rate_limit
-    if pace is not None and account is not None:
-        await account.wait(RateLimit(calls=pace.calls, per=pace.per, name=pace.name), pace.name)
+    if pace is not None:
+        await spent.wait(RateLimit(calls=pace.calls, per=pace.per, name=pace.name), pace.name)
+    if spent.account is not None:
+        await spent.account.permit()
     result = await ask(request)
-    if account is not None:
-        account.enter(result.usage)
+    spent.enter(result.usage)
     return result
 
 

@@ -20,7 +20,7 @@ from ..telemetry.calls import model_call
 from .answers import ChatAnswer, Document, Embeddings, Page, Result
 from .chat_stream import stream_chat
 from .faults import failure_of, too_slow
-from .prices import priced
+from .prices import check_priced, priced
 from .requests import ChatRequest, EmbedRequest, OcrRequest, Request
 from .servers import LOCAL_MODEL, Purpose, Server, server_for
 
@@ -70,9 +70,16 @@ def loop_of_calls() -> LoopThread:
 
 
 async def answered(request: R, purpose: Purpose, call: Callable[[Mistral, Server, str, R], Awaitable[T]]) -> T:
-    """One call, within its time, with what it failed of in our words."""
+    """One call, within its time, with what it failed of in our words.
+
+    Raises:
+        ModelCallFailed: It failed.
+        BudgetSpent: The workspace counts money, and nobody knows what it would cost.
+    """
     server = await located(server_for(request.server))
     model = server.model(request.model, purpose)
+    if not server.is_local:
+        check_priced(model, f"{server.name}/{model}")
     # The first call of a process imports the client, for a second or two: no fault of the server.
     client = await client_of(server)
     try:
@@ -164,7 +171,9 @@ async def embed(client: Mistral, server: Server, model: str, request: EmbedReque
             retryable=True,
         )
     usage = Usage(calls=1, input_tokens=found.usage.prompt_tokens or 0, seconds=time.monotonic() - begun)
-    return Embeddings(model=found.model, usage=priced(usage, model, found.model), vectors=vectors)
+    return Embeddings(
+        model=found.model, usage=priced(usage, model, found.model, f"{server.name}/{model}"), vectors=vectors
+    )
 
 
 async def ocr(client: Mistral, server: Server, model: str, request: OcrRequest) -> Document:
@@ -175,7 +184,7 @@ async def ocr(client: Mistral, server: Server, model: str, request: OcrRequest) 
     found = await client.ocr.process_async(model=model, document=document, pages=request.pages)
     pages = [Page(number=page.index + 1, markdown=page.markdown) for page in found.pages]
     usage = Usage(calls=1, pages=found.usage_info.pages_processed, seconds=time.monotonic() - begun)
-    return Document(model=found.model, usage=priced(usage, model, found.model), pages=pages)
+    return Document(model=found.model, usage=priced(usage, model, found.model, f"{server.name}/{model}"), pages=pages)
 
 
 def cannot_locally(server: Server, what: str) -> None:

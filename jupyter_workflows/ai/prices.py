@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ..errors import ModelCallFailed
+from ..authoring.ledger import ledger
+from ..errors import BudgetSpent, ModelCallFailed
 from ..schema import Usage
 from .servers import LOCAL_MODEL
 
@@ -56,12 +57,33 @@ def price_of(table: Mapping[str, Price], models: tuple[str, ...]) -> Price | Non
     return None
 
 
+def check_priced(*models: str) -> None:
+    """Refuses a call whose cost nobody would know, where the workspace counts money.
+
+    Args:
+        models: The names of the model that is asked.
+
+    Raises:
+        BudgetSpent: The workspace's prices do not name it.
+    """
+    spent = ledger.get()
+    counted = spent is not None and spent.account is not None and spent.account.counts_money
+    if counted and price_of(price_table(), models) is None:
+        raise BudgetSpent(
+            f"the budget of the workspace is one of money, and its prices do not name the model {models[0]}: ask one "
+            "that they name, or have an admin add it to the prices in the file of workspaces"
+        )
+
+
 def price_table() -> dict[str, Price]:
-    """The table in force: `JUPYTER_WORKFLOWS_MODEL_PRICES`, JSON or the path of a JSON file.
+    """The table in force: the workspace's, else `JUPYTER_WORKFLOWS_MODEL_PRICES`, JSON or the path of a JSON file.
 
     Raises:
         ModelCallFailed: The setting can't be read.
     """
+    spent = ledger.get()
+    if spent is not None and spent.account is not None and spent.account.prices is not None:
+        return TypeAdapter(dict[str, Price]).validate_python(spent.account.prices)
     setting = os.environ.get(PRICES, "").strip()
     if not setting:
         return {}

@@ -13,6 +13,7 @@ import temporalio.common
 import temporalio.workflow
 
 from ..schema import KeptAct, Usage
+from ..schema.budgets import Spent
 from .effects import Effects
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class RunState:
     kept_acts: dict[str, list[KeptAct]] = field(default_factory=dict[str, list[KeptAct]])
     query_values: dict[str, Any] = field(default_factory=dict[str, Any])
     usage: Usage = field(default_factory=Usage)
+    spent_by_day: dict[str, Spent] = field(default_factory=dict[str, Spent])
     budget_shares: int = 1
     budget_refused: str | None = None
     asking_for_budget: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -21,12 +21,12 @@ from . import bundles
 from .compensation import travelling
 from .effects import Effect, any_undo, ended, has_effect, key_in
 from .irreversible import allowed
-from .ledger import is_of_another_run, usage_in
+from .ledger import is_of_another_run
 from .messages import in_workflow_only
 from .open_approvals import MEMO_PREFIX
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .settling import settled
-from .spending import within_budget
+from .spending import SPENT_MEMO, take_down, within_budget
 from .starter import starter_memo
 from .state import RunState, child_search_attributes, run_state
 from .trials import ActivityTrial
@@ -99,9 +99,7 @@ async def executed(activity: Activity[Any, Any], positional: Sequence[Any], step
         raw = await with_effect(state, activity, positional, step)
     else:
         raw = await performed(activity, positional, step)
-    usage = usage_in(raw.payload)
-    if usage is not None and not is_of_another_run(raw.payload):
-        state.usage += usage
+    take_down(state, raw.payload)
     return temporalio.workflow.payload_converter().from_payload(raw.payload, activity.result_type)
 
 
@@ -302,13 +300,15 @@ def continue_as_new(*args: Any, **kwargs: Any) -> NoReturn:
     in_workflow_only("continue_as_new")
     workflow = run_state().workflow
     positional = workflow.positional(args, kwargs) if workflow else list(args)
-    temporalio.workflow.continue_as_new(args=positional, **without_open_approvals())
+    temporalio.workflow.continue_as_new(args=positional, **begun_anew())
 
 
-def without_open_approvals() -> dict[str, Any]:
-    """What the next run begins with where approvals are open: they end with this one, and people are asked anew."""
+def begun_anew() -> dict[str, Any]:
+    """What the next run begins with: without open approvals, for people are asked anew, and with nothing spent."""
     records = [approval.record for approval in run_state().approvals.values()]
     left = {MEMO_PREFIX + record.id for record in records if record.status == "open"}
+    if SPENT_MEMO in temporalio.workflow.memo():
+        left.add(SPENT_MEMO)
     if not left:
         return {}
     memo = {key: value for key, value in temporalio.workflow.memo().items() if key not in left}

@@ -15,6 +15,8 @@ from ..connection import loop_thread
 from ..errors import CommandError
 from ..local.server import NAMESPACE
 from ..runs.access import RunAccess, in_our_words, person_of
+from ..runs.budgets import OF_PERIOD, BudgetWatch, budget_words, is_spent
+from ..schema.budgets import WorkspaceBudget
 from ..security.rights import MANAGE, ROLES
 from ..security.workspaces import Workspace, WorkspacesFile
 from ..session import Session
@@ -40,7 +42,8 @@ def workspace(session: Session, arguments: Namespace) -> Outcome:
     if arguments.action == "apply":
         found.check(person, namespace, MANAGE)
         apply(session.client(), session, here)
-    return told(here, file, sorted(found.roles_of(person, namespace), key=ROLES.index), kept(session, here))
+    mine = sorted(found.roles_of(person, namespace), key=ROLES.index)
+    return told(here, file, mine, kept(session, here), used(session, here, file))
 
 
 def nobody_named(file: WorkspacesFile, namespace: str) -> Outcome:
@@ -57,6 +60,14 @@ def kept(session: Session, workspace: Workspace) -> timedelta | None:
     if workspace.retention_days is None:
         return None
     return loop_thread().run(retention(session.client(), session))
+
+
+def used(session: Session, workspace: Workspace, file: WorkspacesFile) -> list[WorkspaceBudget]:
+    """What is used of its budgets; Temporal is asked only where there are any."""
+    if not workspace.budgets:
+        return []
+    access = RunAccess.of(session.client(), session.home)
+    return loop_thread().run(BudgetWatch(file).used(access, workspace))
 
 
 async def retention(client: Client, session: Session) -> timedelta:
@@ -88,7 +99,13 @@ def apply(client: Client, session: Session, workspace: Workspace) -> None:
     loop_thread().run(update())
 
 
-def told(workspace: Workspace, file: WorkspacesFile, mine: list[Any], keeps: timedelta | None) -> Outcome:
+def told(
+    workspace: Workspace,
+    file: WorkspacesFile,
+    mine: list[Any],
+    keeps: timedelta | None,
+    budgets: list[WorkspaceBudget],
+) -> Outcome:
     """The workspace, and what the local user is in it."""
     members = {role: sorted(workspace.members.get(role, ())) for role in ROLES}
     wanted = workspace.retention_days
@@ -102,6 +119,9 @@ def told(workspace: Workspace, file: WorkspacesFile, mine: list[Any], keeps: tim
         differs = keeps != timedelta(days=wanted)
         note = f"; the file wants {wanted}: `workspace apply`" if differs else ""
         facts.append(("closed runs kept", Cell(f"{keeps.days} days{note}", "waiting" if differs else "plain")))
+    for budget in budgets:
+        look = "bad" if is_spent(budget) else "plain"
+        facts.append((f"budget {OF_PERIOD[budget.period]}", Cell(budget_words(budget), look)))
     data = {
         "name": workspace.name,
         "namespace": workspace.namespace,
@@ -111,6 +131,7 @@ def told(workspace: Workspace, file: WorkspacesFile, mine: list[Any], keeps: tim
         "encryption": "required" if workspace.encrypted else "optional",
         "retention_days": wanted,
         "kept_days": keeps.total_seconds() / 86_400 if keeps is not None else None,
+        "budgets": [budget.model_dump(mode="json") for budget in budgets],
     }
     return Outcome(
         data=data, shown=Facts(Cell(f"workspace {workspace.name}", "strong"), [*facts, ("file", str(file.path))])

@@ -89,7 +89,8 @@ async def connect(
     if plugins is None:
         from ..plugin import EnginePlugin
 
-        plugins = [EnginePlugin(home.limits if home else None, checkpoint=SELDOM if is_near(settings) else OFTEN)]
+        pace = SELDOM if is_near(settings) else OFTEN
+        plugins = [EnginePlugin(home.limits if home else None, checkpoint=pace, workspaces=workspaces_of(home))]
     options = wire_options(settings, home)
     runtime = runtime or native_runtime()
     try:
@@ -120,6 +121,13 @@ async def connect(
     raise await diagnose(settings, reason)
 
 
+def workspaces_of(home: Places | None) -> WorkspacesFile | None:
+    """The file of workspaces that a home or the environment names; None where neither is there."""
+    if home is None and VARIABLE not in os.environ:
+        return None
+    return WorkspacesFile.of_home(home.keys.parent if home else Path())
+
+
 def refuse_in_clear(settings: Settings, home: Places | None) -> None:
     """Refuses to connect without encryption where the workspace is for encrypted values only.
 
@@ -127,9 +135,8 @@ def refuse_in_clear(settings: Settings, home: Places | None) -> None:
         EncryptionFailed: It is.
         WorkspacesInvalid: The file of workspaces can't be used.
     """
-    if home is None and VARIABLE not in os.environ:
-        return
-    found = WorkspacesFile.of_home(home.keys.parent if home else Path()).read()
+    file = workspaces_of(home)
+    found = file.read() if file else None
     workspace = found.workspaces.get(settings.namespace) if found else None
     if found and workspace and workspace.encrypted:
         raise EncryptionFailed(

@@ -20,6 +20,7 @@ from ..local.paths import Home
 from ..plugin import EnginePlugin
 from ..runs import deployments
 from ..security.identity import TrustedKeys
+from ..security.workspaces import WorkspacesFile
 from ..telemetry import flush
 from ..telemetry.metrics import native_runtime
 from ..worker import bundle_worker
@@ -97,7 +98,8 @@ class Service:
 
     async def connect(self) -> Client | None:
         """The connected client; a server that is not there yet is waited for, what it refuses is not tried again."""
-        plugin = EnginePlugin(self.home.limits, grace=self.settings.grace)
+        workspaces = WorkspacesFile.of_home(self.home.data)
+        plugin = EnginePlugin(self.home.limits, grace=self.settings.grace, workspaces=workspaces)
         listen = str(self.settings.metrics) if self.settings.metrics else None
         runtime = native_runtime(listen, package=self.deployed.name)
         for attempt in range(10**9):

@@ -31,6 +31,7 @@ from ..schema import (
     Verdict,
     Wire,
 )
+from ..schema.budgets import WorkspaceBudget
 from ..schema.dashboards import Dashboard
 
 
@@ -194,6 +195,8 @@ class ConnectionState(Wire):
     progress: str = Field(default="", description="What a start is doing")
     workers: list[WorkerState] = Field(default=[])
     problems: list[str] = Field(default=[], description="What is wrong, and what to do about it")
+    workspace: str | None = Field(default=None, description="What the file of workspaces calls the namespace")
+    budgets: list[WorkspaceBudget] = Field(default=[], description="What its runs may take of models, and took")
     reviewer: str = Field(default="", description="Who decides here")
     groups: list[str] = Field(default=[], description="The groups of that person")
     may: list[str] | None = Field(default=None, description="Their rights, such as `write approvals`; None for all")

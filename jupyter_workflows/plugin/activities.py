@@ -26,12 +26,13 @@ from temporalio.worker import (
 from ..authoring.bundles import bundle_of_code, failure_details
 from ..authoring.definitions import Activity
 from ..authoring.effects import EFFECT_KEY, UNDO_KEY, effect_key, has_effect, undo_of
-from ..authoring.ledger import USAGE_KEY, Ledger, ledger
-from ..errors import ModelCallFailed, PayloadError
+from ..authoring.ledger import PAID_KEY, USAGE_KEY, Ledger, ledger
+from ..errors import BudgetSpent, ModelCallFailed, PayloadError, WorkspacesInvalid
 from ..payloads.types import validate
 from ..security.secrets import redacted
 from ..tokens import Writer, writing
 from ..tokens.checkpoint import apart, token_of
+from .accounts import Accounts, StepAccount
 from .begun import begun
 from .limits import Limits
 from .user_loop import on_user_loop
@@ -48,15 +49,19 @@ class ActivityInterceptor(Interceptor):
     Args:
         limits: Directory where the workers of this machine keep their rate limits.
         checkpoint: How often what a step writes goes with its heartbeat.
+        accounts: What workspaces allow their runs to spend on models, where there may be any.
     """
 
-    def __init__(self, limits: Path | None, checkpoint: timedelta = CHECKPOINT) -> None:
+    def __init__(
+        self, limits: Path | None, checkpoint: timedelta = CHECKPOINT, accounts: Accounts | None = None
+    ) -> None:
         self.limits = Limits(limits)
         self.checkpoint = checkpoint
+        self.accounts = accounts
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """The wrapper around one execution."""
-        return Inbound(next, self.limits, self.checkpoint)
+        return Inbound(next, self)
 
 
 class Outbound(ActivityOutboundInterceptor):
@@ -140,10 +145,11 @@ class Outbound(ActivityOutboundInterceptor):
 class Inbound(ActivityInboundInterceptor):
     """One execution of an activity."""
 
-    def __init__(self, next: ActivityInboundInterceptor, limits: Limits, checkpoint: timedelta) -> None:
+    def __init__(self, next: ActivityInboundInterceptor, worker: ActivityInterceptor) -> None:
         super().__init__(next)
-        self.limits = limits
-        self.checkpoint = checkpoint
+        self.limits = worker.limits
+        self.checkpoint = worker.checkpoint
+        self.accounts = worker.accounts
         self.outbound: Outbound | None = None
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
@@ -157,7 +163,8 @@ class Inbound(ActivityInboundInterceptor):
         begun.note(info.workflow_run_id or "", info.activity_id, info.attempt)
         bundle = bundle_of_code(input.fn.__module__)
         definition = bundle.activities.get(info.activity_type) if bundle else None
-        spent = Ledger(self.limits.wait)
+        account = self.accounts.of(info) if self.accounts else None
+        spent = Ledger(self.limits.wait, account)
         token = ledger.set(spent)
         async with self.alive(info.heartbeat_timeout), self.writes():
             try:
@@ -167,7 +174,7 @@ class Inbound(ActivityInboundInterceptor):
                     result = await self.execute_definition(definition, input)
                 if definition is not None and has_effect(definition):
                     result = with_effect(result, definition, info)
-                return with_usage(result, spent)
+                return with_usage(result, spent, account)
             except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises fails the step
@@ -228,11 +235,13 @@ def checked(definition: Activity[Any, Any], result: Any) -> Any:
     return validate(result, hint, f"the result of activity {definition.name}")
 
 
-def with_usage(result: Any, spent: Ledger) -> Any:
-    """The result, with what the step's model calls took in the metadata of its payload."""
+def with_usage(result: Any, spent: Ledger, account: StepAccount | None) -> Any:
+    """The result, with what the step's model calls took, and who paid for them, in the metadata of its payload."""
     if not spent.usage.calls:
         return result
     payload = payload_of(result)
+    if account is not None and account.counts:
+        payload.metadata[PAID_KEY] = account.run_id.encode()
     payload.metadata[USAGE_KEY] = spent.usage.model_dump_json(exclude_defaults=True).encode()
     return temporalio.common.RawValue(payload)
 
@@ -262,7 +271,9 @@ def located(error: Exception, info: temporalio.activity.Info) -> Exception:
         return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
     policy = info.retry_policy
-    final = isinstance(error, PayloadError) or bool(policy and kinds & set(policy.non_retryable_error_types or ()))
+    final = isinstance(error, (PayloadError, BudgetSpent, WorkspacesInvalid)) or bool(
+        policy and kinds & set(policy.non_retryable_error_types or ())
+    )
     details = failure_details(error)
     details["traceback"] = redacted(details["traceback"])
     name = PayloadError.__name__ if isinstance(error, PayloadError) else type(error).__name__

@@ -8,6 +8,8 @@ from pathlib import Path
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, WorkerConfig
 
+from ..security.workspaces import WorkspacesFile
+from .accounts import Accounts
 from .activities import CHECKPOINT, ActivityInterceptor
 from .sandbox import sandbox
 
@@ -26,21 +28,30 @@ class EnginePlugin(SimplePlugin):
             holds within one worker process.
         checkpoint: How often what a step writes goes with its heartbeat, for viewers elsewhere.
         grace: How long a worker that is told to end lets its steps run on.
+        workspaces: The file that says what a workspace's runs may spend on models; without one, what they like.
     """
 
     def __init__(
-        self, limits: Path | None = None, *, checkpoint: timedelta = CHECKPOINT, grace: timedelta = SHUTDOWN_GRACE
+        self,
+        limits: Path | None = None,
+        *,
+        checkpoint: timedelta = CHECKPOINT,
+        grace: timedelta = SHUTDOWN_GRACE,
+        workspaces: WorkspacesFile | None = None,
     ) -> None:
         self.grace = grace
+        self.accounts = Accounts(workspaces) if workspaces else None
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "jupyter-workflows",
-            interceptors=[ActivityInterceptor(limits, checkpoint)],
+            interceptors=[ActivityInterceptor(limits, checkpoint, self.accounts)],
             workflow_failure_exception_types=[Exception],
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """Applies the settings of a worker."""
         config = super().configure_worker(config)
+        if self.accounts is not None and "client" in config:
+            self.accounts.connect(config["client"])
         config["sticky_queue_schedule_to_start_timeout"] = STICKY_TIMEOUT
         config["max_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE
         config["default_heartbeat_throttle_interval"] = HEARTBEAT_THROTTLE

@@ -8,6 +8,8 @@
     namespace = "research"
     encryption = "required"
     retention_days = 90
+    budget.run = { tokens = 200_000 }
+    budget.month = { tokens = 50_000_000 }
     admin = ["ada"]
     author = ["group:staff"]
     reviewer = ["group:risk", "dan@company.com"]
@@ -30,6 +32,8 @@ from typing import Any, NamedTuple, NoReturn, cast
 from urllib.parse import urlsplit
 
 from ..errors import NotPermitted, WorkspacesInvalid
+from ..schema.budgets import Period
+from .allowances import MONTH_DAYS, Allowance, allowance, prices
 from .rights import ROLES, Right, Role, allowed, roles_with
 
 VARIABLE = "JUPYTER_WORKFLOWS_WORKSPACES"
@@ -40,6 +44,7 @@ MAX_BYTES = 1_000_000
 MAX_NAME = 200
 MAX_RETENTION_DAYS = 36_500
 MAX_COOLDOWN_SECONDS = 3_600
+SETTINGS = ("namespace", "encryption", "retention_days", "budget", "prices")
 HEADER = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 
 
@@ -69,6 +74,8 @@ class Workspace:
         members: Role to names; `group:NAME` stands for a group and `*` for everybody who signed in.
         encrypted: Whether only connections that encrypt values may be made to it.
         retention_days: How long closed runs are to be kept; None leaves it as it is.
+        budgets: What its runs may take of models, each of them and all together.
+        prices: What models cost in it, whatever a worker's environment says; None leaves it to that.
     """
 
     name: str
@@ -76,6 +83,13 @@ class Workspace:
     members: Mapping[Role, frozenset[str]] = field(default_factory=dict["Role", frozenset[str]])
     encrypted: bool = False
     retention_days: int | None = None
+    budgets: Mapping[Period, Allowance] = field(default_factory=dict["Period", Allowance])
+    prices: Mapping[str, Mapping[str, float]] | None = None
+
+    @property
+    def counts_money(self) -> bool:
+        """Whether any of its budgets is one of money."""
+        return any(each.cost is not None for each in self.budgets.values())
 
     def roles_of(self, person: Person) -> frozenset[Role]:
         """The roles of a person."""
@@ -304,8 +318,8 @@ class Reader:
         for key, value in content.items():
             if key in ROLES:
                 members[key] = self.names(table, key, value, groups=True)
-            elif key not in ("namespace", "encryption", "retention_days"):
-                known = ", ".join((*ROLES, "namespace", "encryption", "retention_days"))
+            elif key not in SETTINGS:
+                known = ", ".join((*ROLES, *SETTINGS))
                 self.refuse(key, table, f"there is no role or setting {key!r}: there are {known}")
         namespace = content.get("namespace", name)
         if not isinstance(namespace, str) or not namespace.strip():
@@ -316,7 +330,44 @@ class Reader:
         days = content.get("retention_days")
         if days is not None and (type(days) is not int or not 1 <= days <= MAX_RETENTION_DAYS):
             self.refuse("retention_days", table, f"retention_days = {days!r} is no whole number of days from 1")
-        return Workspace(name, namespace, members, encryption == "required", days)
+        budgets = self.budgets(table, content)
+        if "month" in budgets and days is not None and days < MONTH_DAYS:
+            reason = (
+                f"retention_days = {days} is shorter than the month whose runs budget.month counts: set {MONTH_DAYS}"
+            )
+            self.refuse("retention_days", table, reason)
+        priced = self.prices(table, content)
+        found = Workspace(name, namespace, members, encryption == "required", days, budgets, priced)
+        if found.counts_money and priced is None:
+            self.refuse("budget", table, f"a budget of money needs prices: write [{table}.prices]")
+        return found
+
+    def budgets(self, table: str, content: dict[str, Any]) -> dict[Period, Allowance]:
+        """The budgets of a workspace.
+
+        Raises:
+            WorkspacesInvalid: One makes no sense.
+        """
+        found: dict[Period, Allowance] = {}
+        for period, given in self.table(content, "budget", table).items():
+            try:
+                found[cast("Period", period)] = allowance(period, given)
+            except ValueError as error:
+                inside = f"{table}.budget"
+                in_table = self.line_of(period, inside) is not None
+                self.refuse(*((period, inside) if in_table else (f"budget.{period}", table)), str(error))
+        return found
+
+    def prices(self, table: str, content: dict[str, Any]) -> dict[str, dict[str, float]] | None:
+        """The prices of a workspace.
+
+        Raises:
+            WorkspacesInvalid: One makes no sense.
+        """
+        try:
+            return prices(self.table(content, "prices", table)) if "prices" in content else None
+        except ValueError as error:
+            self.refuse("prices", table, str(error))
 
     def table(self, content: dict[str, Any], key: str, inside: str) -> dict[str, Any]:
         """A table in another; empty where it is missing.

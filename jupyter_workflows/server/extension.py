@@ -74,7 +74,11 @@ class WorkflowsServer(LoggingConfigurable):
         """All that pages look at; made on the loop thread when the first page or request comes."""
         set_workshop(workshop_of(self.place))
         hub = Hub(
-            self.place, may_start=self.allow_start, list_seconds=self.list_seconds, status_seconds=self.status_seconds
+            self.place,
+            may_start=self.allow_start,
+            list_seconds=self.list_seconds,
+            status_seconds=self.status_seconds,
+            workspaces=self.workspaces,
         )
         # Another contents manager than that of files has none.
         root = getattr(getattr(self.parent, "contents_manager", None), "root_dir", None)

@@ -29,8 +29,9 @@ from ..live.messages import (
 from ..live.topics import LEASE_SECONDS, InboxTopic, RunsTopic, RunTopic, Topic, WorkflowTopic
 from ..local.paths import Home
 from ..runs.access import RunAccess
+from ..runs.budgets import BudgetWatch
 from ..security.rights import Right
-from ..security.workspaces import Person
+from ..security.workspaces import Person, WorkspacesFile
 from .backend import Backend
 from .frames import Frame, encode_frame
 from .status import StatusTopic
@@ -89,10 +90,20 @@ class Hub:
         may_start: Whether the embedded runtime may be started from here.
         list_seconds: How often lists are looked up while somebody looks.
         status_seconds: How often the worker hosts are.
+        workspaces: What says which workspaces there are.
     """
 
-    def __init__(self, home: Home, *, may_start: bool, list_seconds: float, status_seconds: float) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        may_start: bool,
+        list_seconds: float,
+        status_seconds: float,
+        workspaces: WorkspacesFile | None = None,
+    ) -> None:
         self.home = home
+        self.budgets = BudgetWatch(workspaces) if workspaces else None
         self.list_seconds = list_seconds
         self.status_seconds = status_seconds
         self.topics: dict[str, Topic] = {}
@@ -128,7 +139,7 @@ class Hub:
         # A topic that was given up and comes back goes on with higher numbers: no page takes old for new.
         began = int(time.time() * 1000)
         if isinstance(meant, PlainName) and meant.name == "status":
-            return StatusTopic(self.backend, self.tell, began=began, poll_seconds=self.status_seconds)
+            return StatusTopic(self.backend, self.budgets, self.tell, began=began, poll_seconds=self.status_seconds)
         if isinstance(meant, WorkflowName):
             card = card_of(self.home.bundles, meant.name, meant.digest)
             return WorkflowTopic(self.tell, card.model_copy(update={"topic": name, "number": began}))

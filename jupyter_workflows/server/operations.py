@@ -141,7 +141,7 @@ class Call:
 
 async def get_status(call: Call) -> Wire:
     """How the Temporal server and the worker hosts are; starts nothing."""
-    return (await connection_state(call.hub.backend)).model_copy(update={"reviewer": call.reviewer})
+    return (await connection_state(call.hub.backend, call.hub.budgets)).model_copy(update={"reviewer": call.reviewer})
 
 
 async def start_runtime(call: Call) -> Wire:

@@ -5,34 +5,44 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ..errors import JupyterWorkflowsError
 from ..live.messages import ConnectionState, WorkerState
 from ..live.topics import PolledTopic, Tell
 from ..local import runtime as local_runtime
 from ..local.status import HostStatus, RuntimeStatus
+from ..runs.budgets import BudgetWatch
+from ..schema.budgets import WorkspaceBudget
 from .backend import Backend
 
 
 class StatusTopic(PolledTopic):
     """The connection and the worker hosts; looking starts nothing."""
 
-    def __init__(self, backend: Backend, tell: Tell, **polled: Any) -> None:
+    def __init__(self, backend: Backend, budgets: BudgetWatch | None, tell: Tell, **polled: Any) -> None:
         super().__init__("status", tell, **polled)
         self.backend = backend
+        self.budgets = budgets
 
     async def look(self) -> Any:
         """How it is now."""
-        return await connection_state(self.backend)
+        return await connection_state(self.backend, self.budgets)
 
     def state(self) -> ConnectionState:
         """All of it."""
         return self.known.model_copy(update={"number": self.number})
 
 
-async def connection_state(backend: Backend) -> ConnectionState:
-    """The connection and the worker hosts as they are now."""
+async def connection_state(backend: Backend, watch: BudgetWatch | None) -> ConnectionState:
+    """The connection, the worker hosts and what is used of the workspace's budgets, as they are now."""
     found = await asyncio.to_thread(local_runtime.status, backend.home)
     problems = [problem for problem in (backend.problem, *found.problems) if problem]
     access = backend.access
+    workspace, budgets = None, list[WorkspaceBudget]()
+    if watch is not None and access is not None and backend.state == "connected":
+        try:
+            workspace, budgets = await watch.look(access)
+        except JupyterWorkflowsError as error:
+            problems.append(str(error))
     embedded = backend.embedded
     return ConnectionState(
         number=0,
@@ -46,6 +56,8 @@ async def connection_state(backend: Backend) -> ConnectionState:
         progress=backend.progress,
         workers=workers_of(found),
         problems=list(dict.fromkeys(problems)),
+        workspace=workspace.name if workspace else None,
+        budgets=budgets,
     )
 
 

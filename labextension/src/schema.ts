@@ -806,6 +806,14 @@ export interface ConnectionState {
    */
   problems: string[];
   /**
+   * What the file of workspaces calls the namespace
+   */
+  workspace: string | null;
+  /**
+   * What its runs may take of models, and took
+   */
+  budgets: WorkspaceBudget[];
+  /**
    * Who decides here
    */
   reviewer: string;
@@ -851,6 +859,37 @@ export interface WorkerState {
    * What it died of last, until it is ready again
    */
   error: string | null;
+}
+/**
+ * What a workspace allows in a period, and what is used of it.
+ */
+export interface WorkspaceBudget {
+  period: "run" | "day" | "month";
+  /**
+   * None for any number
+   */
+  tokens: number | null;
+  /**
+   * In the currency of the workspace's prices; None for any
+   */
+  cost: number | null;
+  /**
+   * In this day or month (UTC) so far; None for that of a run
+   */
+  used: Spent | null;
+}
+/**
+ * What was spent on models; adds up, and is never less than nothing, whoever wrote it.
+ */
+export interface Spent {
+  /**
+   * Of prompts and answers
+   */
+  tokens: number;
+  /**
+   * By the price table
+   */
+  cost: number;
 }
 /**
  * How runs do: what a dashboard shows.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { budgetWords } from "../src/components/connection_card";
 import { differences, lineDifferences } from "../src/components/differences";
 import { MarkdownWriter, renderMarkdown } from "../src/components/markdown";
 import { oneLine, printable, safeAddress } from "../src/components/untrusted";
@@ -136,5 +137,17 @@ describe("differences", () => {
       Array.from({ length: 20_000 }, (_, at) => `${letter}${at}`).join("\n"),
     );
     expect(lineDifferences(one!, other!)).toHaveLength(40_000);
+  });
+});
+
+describe("The budget of a workspace", () => {
+  test("says what is used of what, and when it is all", () => {
+    const words = (used: { tokens: number; cost: number } | null, cost: number | null = null) =>
+      budgetWords({ period: "day", tokens: 5_000, cost, used });
+    expect(words(null)).toBe("5,000 tokens");
+    expect(words({ tokens: 1_204, cost: 0 })).toBe("1,204 of 5,000 tokens");
+    expect(words({ tokens: 10, cost: 0.31254 }, 20)).toBe("10 of 5,000 tokens, 0.3125 of 20 in money");
+    expect(words({ tokens: 10, cost: 20 }, 20)).toContain("spent, no model is asked");
+    expect(words({ tokens: 5_000, cost: 0 })).toContain("spent, no model is asked");
   });
 });

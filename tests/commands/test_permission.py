@@ -64,11 +64,14 @@ def test_an_admin_has_closed_runs_kept_as_long_as_the_file_says(
 
     def carried_out(role: str, action: str | None) -> dict[str, Any]:
         text = f'[workspaces.here]\nnamespace = "{NAMESPACE}"\n{role} = ["group:us"]\nretention_days = 3000\n'
+        text += "budget.day = { tokens = 1_000 }\n"
         (tmp_path / "workspaces.toml").write_text(text + '[groups]\nus = ["somebody"]\n')
         (tmp_path / "workspaces.toml").chmod(0o644)
         return dispatch.run(here, Namespace(subcommand="workspace", action=action)).data
 
-    assert carried_out("viewer", None)["roles"] == ["viewer"]
+    seen = carried_out("viewer", None)
+    assert seen["roles"] == ["viewer"]
+    assert [(each["period"], each["tokens"], each["used"]["tokens"]) for each in seen["budgets"]] == [("day", 1000, 0)]
     with pytest.raises(NotPermitted, match="that takes admin"):
         carried_out("operator", "apply")
     assert carried_out("admin", "apply")["kept_days"] == 3000

@@ -71,6 +71,7 @@ def shared(runtime: Runtime, bundles: None, tmp_path_factory: pytest.TempPathFac
         roles = "\n".join(f'{role} = ["{role}"]' for role in ROLES if role != "author")
         file.write_text(
             f'[workspaces.here]\nnamespace = "{NAMESPACE}"\n{roles}\nauthor = ["group:writers"]\n'
+            "budget.run = { tokens = 10 }\nbudget.month = { tokens = 1_000_000 }\n"
             f'[issuers.company]\nissuer = "{company.address}"\naudience = "{AUDIENCE}"\n'
             '[groups]\nwriters = ["author"]\n'
         )
@@ -81,6 +82,15 @@ def shared(runtime: Runtime, bundles: None, tmp_path_factory: pytest.TempPathFac
         with jupyter_server(runtime.home.data, folder, **asking) as server:
             yield Shared(server, company, file)
             assert "Traceback" not in server.read_log()
+
+
+def test_the_status_tells_what_is_used_of_the_budgets(shared: Shared):
+    shared.send("viewer", "GET", "api/runs")
+    state = shared.send("viewer", "GET", "api/status").json
+    assert (state["state"], state["workspace"]) == ("connected", "here")
+    run, month = state["budgets"]
+    assert (run["period"], run["tokens"], run["cost"], run["used"]) == ("run", 10, None, None)
+    assert (month["period"], month["tokens"], month["used"]["cost"]) == ("month", 1_000_000, 0)
 
 
 def routes() -> set[str]:

@@ -1,4 +1,4 @@
-import type { ConnectionState, WorkerState } from "../schema";
+import type { ConnectionState, WorkerState, WorkspaceBudget } from "../schema";
 import { useChanges } from "./hooks";
 import type { AnyStatus } from "./icons";
 import type { StateModel } from "./list_models";
@@ -20,6 +20,23 @@ const HEALTH: Record<WorkerState["health"], [AnyStatus, string]> = {
   starting: ["running", "starting"],
   failing: ["failed", "failing"],
 };
+
+const OF_PERIOD: Record<WorkspaceBudget["period"], string> = { run: "of a run", day: "today", month: "this month" };
+
+/** `1,204 of 5,000,000 tokens, 0.3 of 20 in money`, and whether that is all; of a run only what it may. */
+export function budgetWords({ tokens, cost, used }: WorkspaceBudget): string {
+  const of = (amount: number | undefined) => (amount === undefined ? "" : `${short(amount)} of `);
+  const spent = used !== null && ((tokens !== null && used.tokens >= tokens) || (cost !== null && used.cost >= cost));
+  const parts = [
+    tokens === null ? "" : `${of(used?.tokens)}${short(tokens)} tokens`,
+    cost === null ? "" : `${of(used?.cost)}${short(cost)} in money`,
+  ];
+  return `${parts.filter(Boolean).join(", ")}${spent ? ": spent, no model is asked" : ""}`;
+}
+
+/** `1,204`, `0.3125`. */
+const short = (amount: number): string =>
+  amount.toLocaleString("en", Number.isInteger(amount) ? {} : { maximumSignificantDigits: 4 });
 
 /** The Temporal server behind the views, and the worker hosts: what a person looks at when nothing moves. */
 export function ConnectionCard({ model }: { model: StateModel<ConnectionState> }) {
@@ -58,6 +75,8 @@ function Server({ state }: { state: ConnectionState }) {
     ["server", kind],
     ["address", state.address],
     ["namespace", state.namespace],
+    ["workspace", state.workspace],
+    ...state.budgets.map((budget): [string, string] => [`budget ${OF_PERIOD[budget.period]}`, budgetWords(budget)]),
     ["version", state.server_version],
     ["you decide as", state.reviewer],
   ];
