@@ -302,6 +302,12 @@ test("a card has no button for what its viewer may not do", async () => {
 
 test("an approval of a group waits for everybody in it", () => {
   const asked = { ...approval, assignee: "group:Risk", assignees: null, votes: [], questions: [] };
-  expect(waitsFor(asked, "ada")).toBe(false);
-  expect(waitsFor(asked, "ada", ["staff", "risk"])).toBe(true);
+  expect(waitsFor(asked, { reviewer: "ada" })).toBe(false);
+  expect(waitsFor(asked, { reviewer: "ada", groups: ["staff", "risk"] })).toBe(true);
+});
+
+test("an approval waits for nobody who may not decide it", () => {
+  const asked = { ...approval, assignee: null, assignees: null, votes: [], questions: [] };
+  expect(waitsFor(asked, { reviewer: "ada", may: ["read approvals"] })).toBe(false);
+  expect(waitsFor(asked, { reviewer: "ada", may: ["write approvals"] })).toBe(true);
 });

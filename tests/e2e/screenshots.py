@@ -1,4 +1,4 @@
-"""The pictures of the documentation: `python -m tests.e2e.screenshots` draws them anew into docs/images/live/.
+"""The pictures of the documentation: `python -m tests.e2e.screenshots [NAME]...` draws them into docs/images/live/.
 
 It needs Pillow, which nothing else does: `pip install pillow`.
 """
@@ -6,6 +6,8 @@ It needs Pillow, which nothing else does: `pip install pillow`.
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -30,6 +32,11 @@ PICTURES = {
     "panel": ("inbox", "inbox", stories.panel),
     "dashboard": ("dashboard", dashboard_story.TOPIC, dashboard_story.told),
 }
+# Shown once, light.
+MORE_PICTURES = {
+    "viewer-run": ("run", stories.TOPIC, lambda: stories.seen_by("viewer", stories.waiting_run())),
+    "viewer-inbox": ("inbox", "inbox", lambda: stories.seen_by("viewer", stories.inbox())),
+}
 WIDTHS = {"wide": 960, "narrow": 480}
 
 
@@ -53,25 +60,28 @@ def save(picture: bytes, path: Path) -> None:
         )
 
 
-def main() -> None:
+def main(wanted: Sequence[str]) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
+    looks = [(name, look) for name in PICTURES for look in ("light", "dark", "narrow")]
+    looks += [(name, "light") for name in MORE_PICTURES]
     with bare_page_server() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium())
-        for name, (kind, topic, tellings) in PICTURES.items():
-            for scheme in ("light", "dark"):
-                for width, pixels in WIDTHS.items():
-                    if width == "narrow" and scheme == "dark":
-                        continue
-                    context = browser.new_context(viewport={"width": pixels, "height": 1000}, color_scheme=scheme)
-                    bare = BarePage(context.new_page(), server.address)
-                    view = bare.show(kind, topic, tellings())
-                    view.wait_for()
-                    open_details(bare, name)
-                    bare.page.wait_for_timeout(700)
-                    save(view.screenshot(), TARGET / f"{name}-{scheme if width == 'wide' else width}.png")
-                    context.close()
+        for name, look in looks:
+            if wanted and name not in wanted:
+                continue
+            kind, topic, tellings = (PICTURES | MORE_PICTURES)[name]
+            width = WIDTHS["narrow" if look == "narrow" else "wide"]
+            scheme = "dark" if look == "dark" else "light"
+            context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+            bare = BarePage(context.new_page(), server.address)
+            view = bare.show(kind, topic, tellings())
+            view.wait_for()
+            open_details(bare, name)
+            bare.page.wait_for_timeout(700)
+            save(view.screenshot(), TARGET / f"{name}-{look}.png")
+            context.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

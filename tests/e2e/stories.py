@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from jupyter_workflows.live.messages import InboxState, RunsState, Tokens, Workf
 from jupyter_workflows.live.shown import shown_approval, step_details
 from jupyter_workflows.runs.effects import effects_of
 from jupyter_workflows.runs.reading import Snapshot
+from jupyter_workflows.security.rights import GRANTS, Role
+from jupyter_workflows.security.workspaces import Person
+from jupyter_workflows.server.hub import Viewer, addressed
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOPIC = run_topic("contract_review-7f3a", "r")
@@ -135,6 +139,12 @@ def snapshot(steps: Sequence[schema.Step], **changes: Any) -> Snapshot:
 def told(*snapshots: Snapshot, reviewer: str = "ada", topic: str = TOPIC) -> list[Telling]:
     feed = RunFeed(topic, reviewer)
     return [telling for each in snapshots if (telling := feed.take(each))]
+
+
+def seen_by(role: Role, tellings: Sequence[Telling]) -> list[Telling]:
+    """What a person in a role is told, as the Jupyter server says it."""
+    viewer = Viewer(Person("vic@company.com"), GRANTS[role])
+    return [replace(each, message=addressed(each.message, viewer)) for each in tellings]
 
 
 def waiting_run() -> list[Telling]:

@@ -9,7 +9,7 @@ import { Unparsed, fieldsOf, initialValues, jsonOf, problems } from "./json_sche
 import { askedWords, byWords, isFor } from "./reviews";
 import { may, type Viewer } from "./rights";
 import { Pill } from "./status";
-import { Alert, Markdown } from "./text_views";
+import { Alert, Markdown, Value } from "./text_views";
 import { oneLine, printable } from "./untrusted";
 import { ago, count, duration, moment, time } from "./words";
 
@@ -56,6 +56,7 @@ export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: Ca
         </div>
       )}
       <Discussion approval={approval} now={now} viewer={viewer} onAct={onAct} />
+      {open && onDecide && !may(viewer, "write approvals") && <Onlooker approval={approval} />}
       {open && onDecide && may(viewer, "write approvals") ? (
         // Another question under the same id starts with an empty form.
         <Answer
@@ -69,6 +70,17 @@ export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: Ca
         <Outcome approval={approval} />
       )}
     </section>
+  );
+}
+
+/** What there is to see for somebody who may not decide. */
+function Onlooker({ approval }: { approval: Approval }) {
+  const value = { text: written(approval.editable), kind: "json" as const, whole: true };
+  return (
+    <>
+      {approval.has_editable && <Value label="value" value={value} />}
+      <div class="jwl-muted">You may see this, but not decide it.</div>
+    </>
   );
 }
 

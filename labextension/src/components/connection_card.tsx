@@ -3,6 +3,7 @@ import { useChanges } from "./hooks";
 import type { AnyStatus } from "./icons";
 import type { StateModel } from "./list_models";
 import { Notice } from "./notice";
+import { may } from "./rights";
 import { Pill } from "./status";
 import { oneLine, printable } from "./untrusted";
 import { count } from "./words";
@@ -78,7 +79,7 @@ function Server({ state }: { state: ConnectionState }) {
     ["workspace", state.workspace],
     ...state.budgets.map((budget): [string, string] => [`budget ${OF_PERIOD[budget.period]}`, budgetWords(budget)]),
     ["version", state.server_version],
-    ["you decide as", state.reviewer],
+    [may(state, "write approvals") ? "you decide as" : "you are", state.reviewer],
   ];
   return (
     <dl class="jwl-facts jwl-facts-box">

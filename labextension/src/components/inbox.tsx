@@ -19,7 +19,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
   const { state } = model;
   const reviewer = state?.reviewer ?? "";
   const waiting = (state?.approvals ?? []).filter(
-    ({ approval }) => !mine || waitsFor(approval, reviewer, state?.groups),
+    ({ approval }) => !mine || waitsFor(approval, state ?? {}),
   );
   return (
     <section class="jwl" aria-label="Inbox">

@@ -1,6 +1,7 @@
 // Who is asked, what they have said and what is missing: the same words as the text and static HTML views.
 
 import type { Approval, Vote } from "../schema";
+import { may, type Viewer } from "./rights";
 import { oneLine } from "./untrusted";
 
 const SHOWN = 6;
@@ -26,10 +27,16 @@ export function standing(approval: Approval): Vote[] {
 }
 
 /** Whether an approval waits for a person: for a decision, or for an answer to a reviewer's question. */
-export function waitsFor(approval: Approval, person: string, groups: readonly string[] = []): boolean {
+export function waitsFor(approval: Approval, viewer: Viewer): boolean {
+  const { reviewer: person = "", groups = [] } = viewer;
   const voted = standing(approval).some(vote => same(vote.by, person));
-  if (isFor(approval, person, groups) && !voted) return true;
-  return same(approval.starter, person) && approval.questions.some(question => question.answer === null);
+  if (may(viewer, "write approvals") && isFor(approval, person, groups) && !voted) return true;
+  return isAnswerer(approval, viewer) && approval.questions.some(question => question.answer === null);
+}
+
+/** Whether a person is asked what reviewers want to know. */
+export function isAnswerer(approval: Approval, viewer: Viewer): boolean {
+  return may(viewer, "write questions") && same(approval.starter, viewer.reviewer);
 }
 
 /** `ada, bob or cyd`; of very many the first. */

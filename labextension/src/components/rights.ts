@@ -7,7 +7,8 @@ export interface Viewer {
   may?: string[] | null | undefined;
 }
 
-export type Right = "write approvals" | "write questions" | "write runs" | "execute workflows" | "read values";
+export type Right =
+  "write approvals" | "write questions" | "write runs" | "execute workflows" | "write workflows" | "read values";
 
 /** Whether the person has a right. */
 export function may(viewer: Viewer | null | undefined, right: Right): boolean {

@@ -21,6 +21,7 @@ export function Schedules({ model, host }: { model: SchedulesModel; host: RunHos
   useChanges(model);
   const { schedules } = model;
   const root = useRef<HTMLElement>(null);
+  const mayChange = may(model.viewer.state, "execute workflows");
   const paused = (schedules ?? []).filter(each => each.paused).length;
   return (
     <section ref={root} class="jwl" tabIndex={-1} aria-label="Schedules" aria-busy={!schedules && !model.trouble}>
@@ -31,7 +32,8 @@ export function Schedules({ model, host }: { model: SchedulesModel; host: RunHos
         </span>
       </header>
       <Notice model={model} />
-      {schedules?.length === 0 && <HowToMakeOne />}
+      {schedules?.length === 0 &&
+        (mayChange ? <HowToMakeOne /> : <div class="jwl-empty">Nothing starts by the clock yet.</div>)}
       {schedules && schedules.length > 0 && (
         <ul class="jwl-schedules">
           {schedules.slice(0, MOST).map(each => (

@@ -34,7 +34,7 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
           <span class="jwl-mono jwl-muted">{oneLine(workflow.signature, 200)}</span>
         </span>
         <span class="jwl-right">
-          {host.exportWorkflow && !errors.length && (
+          {host.exportWorkflow && !errors.length && may(state, "write workflows") && (
             <button type="button" onClick={() => host.exportWorkflow?.(workflow.name, state.digest)}>
               Export…
             </button>
@@ -46,7 +46,7 @@ export function WorkflowCard({ model, host }: { model: StateModel<WorkflowState>
       {workflow.description && <p class="jwl-lead">{printable(workflow.description, 2_000)}</p>}
       <Flow workflow={workflow} activities={state.activities} host={host} />
       <Diagnostics found={state.diagnostics} host={host} />
-      {!may(state, "execute workflows") && <p class="jwl-muted">You may see this workflow, and not start it.</p>}
+      {!may(state, "execute workflows") && <p class="jwl-muted">You may see this workflow, but not start it.</p>}
       {!errors.length && may(state, "execute workflows") && (
         <Start model={model} workflow={workflow} onStarted={topic => setStarted([topic, ...started].slice(0, 5))} />
       )}

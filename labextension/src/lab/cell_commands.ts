@@ -9,6 +9,7 @@ import { bundleCells } from "./kernel_code";
 import { absoluteOf } from "./places";
 import { workflowsIcon } from "./icons";
 import { offer, texts, textOf } from "./palette";
+import { permitted } from "./permission";
 import type { Session } from "./session";
 import { runsTopic } from "./topics";
 
@@ -54,7 +55,7 @@ export function addCellCommands(
     caption: "Start this cell's workflow, without the kernel",
     icon: runIcon,
     describedBy: texts([]),
-    isVisible: () => cells.defined().length > 0,
+    isVisible: () => permitted(session, COMMANDS.runCell) && cells.defined().length > 0,
     isEnabled: () => cells.defined().length > 0,
     execute: () => {
       const [found] = cells.defined();

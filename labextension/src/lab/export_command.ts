@@ -9,6 +9,7 @@ import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
 import { ExportForm, type Wanted } from "./export_form";
 import { offer, texts, textOf } from "./palette";
+import { permitted } from "./permission";
 import { request } from "./rest";
 import type { Session } from "./session";
 
@@ -43,6 +44,7 @@ export function addExportCommand(
     caption: "Export a workflow as a package, without the kernel",
     icon: shareIcon,
     describedBy: texts([], ["name", "digest"]),
+    isVisible: () => permitted(session, COMMANDS.exportWorkflow),
     execute: async ({ name, digest }) => {
       const wanted = textOf(name);
       try {

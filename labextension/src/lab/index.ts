@@ -17,6 +17,7 @@ import { Output } from "./output";
 import { addExportCommand } from "./export_command";
 import { addPageCommands } from "./page_commands";
 import { Pages } from "./pages";
+import { followRights } from "./permission";
 import { Session } from "./session";
 import { Settings, SETTINGS } from "./settings";
 import { Sidebar } from "./sidebar";
@@ -31,7 +32,11 @@ const session: JupyterFrontEndPlugin<Session> = {
   description: "The page's connection to the runs, through the Jupyter server.",
   autoStart: true,
   provides: IWorkflows,
-  activate: (app: JupyterFrontEnd) => new Session(app.serviceManager.serverSettings),
+  activate: (app: JupyterFrontEnd) => {
+    const found = new Session(app.serviceManager.serverSettings);
+    followRights(found, app.commands);
+    return found;
+  },
 };
 
 const settings: JupyterFrontEndPlugin<Settings> = {

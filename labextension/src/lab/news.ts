@@ -2,12 +2,12 @@
 // only what happened while the page was looking; what was there before is no news.
 
 import type { InboxState, Run, RunsState } from "../schema";
-import { same, waitsFor } from "../components/reviews";
+import { isAnswerer, waitsFor } from "../components/reviews";
 import { oneLine } from "../components/untrusted";
 import { statusWords } from "../components/words";
 
 export interface News {
-  kind: "approval" | "failure";
+  kind: "approval" | "question" | "failure";
   message: string;
   id: string;
   runId: string;
@@ -19,15 +19,15 @@ const BAD = new Set<Run["status"]>(["failed", "timed_out", "terminated"]);
 export class ApprovalNews {
   private known: Set<string> | null = null;
 
-  look({ approvals, reviewer, groups }: InboxState): News[] {
+  look(inbox: InboxState): News[] {
     const { known } = this;
     const now = new Set<string>();
     const news: News[] = [];
-    for (const { approval } of approvals) {
+    for (const { approval } of inbox.approvals) {
       const { workflow_id: id, run_id: runId } = approval;
-      if (!waitsFor(approval, reviewer, groups)) continue;
+      if (!waitsFor(approval, inbox)) continue;
       // A reminder, a new version and a question to the author are news; so is what was handed over to this person.
-      const questions = same(approval.starter, reviewer) ? approval.questions.filter(each => each.answer === null) : [];
+      const questions = isAnswerer(approval, inbox) ? approval.questions.filter(each => each.answer === null) : [];
       const part = [approval.version, approval.reminded_at.length, ...questions.map(each => `q${each.number}`)].join();
       const key = `${id}/${runId}/${approval.id}/${part}`;
       now.add(key);
@@ -36,7 +36,7 @@ export class ApprovalNews {
       const verb = questions.length ? "is asked about" : approval.reminded_at.length ? "still waits" : "waits";
       const question = oneLine(text.replace(/^[#>*\s]+/, ""), 120);
       news.push({
-        kind: "approval",
+        kind: questions.length ? "question" : "approval",
         message: `${oneLine(approval.workflow ?? id, 60)} ${verb}: ${question}`,
         id,
         runId,

@@ -6,7 +6,7 @@ import type { Session } from "./session";
 import type { Settings } from "./settings";
 import { runsTopic } from "./topics";
 
-const ACTIONS = { approval: "Decide", failure: "Show" };
+const ACTIONS = { approval: "Decide", question: "Answer", failure: "Show" };
 
 /** Tells about approvals that wait and runs that fail; JupyterLab keeps quiet where it is told not to disturb. */
 export function notify(session: Session, settings: Settings, commands: CommandRegistry): void {
@@ -25,8 +25,9 @@ export function notify(session: Session, settings: Settings, commands: CommandRe
 }
 
 function tell({ kind, message, id, runId }: News, commands: CommandRegistry): void {
-  Notification.emit(message, kind === "approval" ? "warning" : "error", {
-    autoClose: kind === "approval" ? 20_000 : 10_000,
+  const failed = kind === "failure";
+  Notification.emit(message, failed ? "error" : "warning", {
+    autoClose: failed ? 10_000 : 20_000,
     actions: [
       {
         label: ACTIONS[kind],

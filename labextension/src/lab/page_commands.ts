@@ -8,6 +8,7 @@ import { COMMANDS } from "./commands";
 import { dashboardIcon, inboxIcon, schedulesIcon, workflowsIcon } from "./icons";
 import type { Pages } from "./pages";
 import { offer, texts, textOf } from "./palette";
+import { permitted } from "./permission";
 import { request } from "./rest";
 import type { Session } from "./session";
 import { runsTopic, runTopic, workflowTopic } from "./topics";
@@ -76,6 +77,7 @@ function addStartCommand(commands: JupyterFrontEnd["commands"], session: Session
     caption: "Start a workflow, without a kernel",
     icon: runIcon,
     describedBy: texts([], ["digest", "name"]),
+    isVisible: () => permitted(session, COMMANDS.openWorkflow),
     execute: async ({ digest, name }) => {
       const given = textOf(name);
       const wanted = given ? { name: given, digest: textOf(digest) ?? "" } : await chosen(session);
