@@ -30,7 +30,6 @@ interface CardProps {
 /** A question to a person: what is asked, until when, the form, the value to edit, and the answer. */
 export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: CardProps) {
   const { approval } = shown;
-  const { reviewer = "", groups = [] } = viewer ?? {};
   const title = useUnique("approval");
   const open = approval.status === "open";
   return (
@@ -56,20 +55,20 @@ export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: Ca
         </div>
       )}
       <Discussion approval={approval} now={now} viewer={viewer} onAct={onAct} />
-      {open && onDecide && !may(viewer, "write approvals") && <Onlooker approval={approval} />}
-      {open && onDecide && may(viewer, "write approvals") ? (
-        // Another question under the same id starts with an empty form.
-        <Answer
-          key={approval.content_hash}
-          approval={approval}
-          reviewer={reviewer}
-          groups={groups}
-          onDecide={onDecide}
-        />
-      ) : (
-        <Outcome approval={approval} />
-      )}
+      <Decision approval={approval} onDecide={onDecide} viewer={viewer ?? {}} />
     </section>
+  );
+}
+
+/** How it was decided, or what there is to decide. */
+function Decision({ approval, onDecide, viewer }: Pick<CardProps, "onDecide"> & { approval: Approval; viewer: Viewer }) {
+  if (approval.status !== "open") return <Outcome approval={approval} />;
+  if (!onDecide) return null;
+  if (!may(viewer, "write approvals")) return <Onlooker approval={approval} />;
+  const { reviewer = "", groups = [] } = viewer;
+  // Another question under the same id starts with an empty form.
+  return (
+    <Answer key={approval.content_hash} approval={approval} reviewer={reviewer} groups={groups} onDecide={onDecide} />
   );
 }
 
@@ -249,7 +248,6 @@ function Editor({ approval, draft, disabled }: EditorProps) {
 
 /** Who decided, and how. */
 function Outcome({ approval }: { approval: Approval }) {
-  if (approval.status === "open") return null;
   if (approval.status === "timed_out")
     return (
       <div class="jwl-muted">

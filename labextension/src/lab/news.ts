@@ -1,7 +1,7 @@
 // What a person should be told about: an approval that begins to wait for them, a run that ends badly. Each once, and
 // only what happened while the page was looking; what was there before is no news.
 
-import type { InboxState, Run, RunsState } from "../schema";
+import type { Approval, InboxState, Run, RunsState } from "../schema";
 import { isAnswerer, waitsFor } from "../components/reviews";
 import { oneLine } from "../components/untrusted";
 import { statusWords } from "../components/words";
@@ -14,6 +14,11 @@ export interface News {
 }
 
 const BAD = new Set<Run["status"]>(["failed", "timed_out", "terminated"]);
+
+function verbOf(approval: Approval, isAsked: boolean): string {
+  if (isAsked) return "is asked about";
+  return approval.reminded_at.length ? "still waits" : "waits";
+}
 
 /** Approvals that are new since the last look. */
 export class ApprovalNews {
@@ -33,11 +38,10 @@ export class ApprovalNews {
       now.add(key);
       if (!known || known.has(key) || !id || !runId) continue;
       const text = questions.at(-1)?.text ?? approval.message;
-      const verb = questions.length ? "is asked about" : approval.reminded_at.length ? "still waits" : "waits";
       const question = oneLine(text.replace(/^[#>*\s]+/, ""), 120);
       news.push({
         kind: questions.length ? "question" : "approval",
-        message: `${oneLine(approval.workflow ?? id, 60)} ${verb}: ${question}`,
+        message: `${oneLine(approval.workflow ?? id, 60)} ${verbOf(approval, questions.length > 0)}: ${question}`,
         id,
         runId,
       });
