@@ -61,7 +61,11 @@ export function ApprovalCard({ shown, now, onDecide, onAct, onOpen, viewer }: Ca
 }
 
 /** How it was decided, or what there is to decide. */
-function Decision({ approval, onDecide, viewer }: Pick<CardProps, "onDecide"> & { approval: Approval; viewer: Viewer }) {
+function Decision({
+  approval,
+  onDecide,
+  viewer,
+}: Pick<CardProps, "onDecide"> & { approval: Approval; viewer: Viewer }) {
   if (approval.status !== "open") return <Outcome approval={approval} />;
   if (!onDecide) return null;
   if (!may(viewer, "write approvals")) return <Onlooker approval={approval} />;

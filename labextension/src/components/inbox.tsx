@@ -18,9 +18,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
   const [open, setOpen] = useState<Approval | null>(null);
   const { state } = model;
   const reviewer = state?.reviewer ?? "";
-  const waiting = (state?.approvals ?? []).filter(
-    ({ approval }) => !mine || waitsFor(approval, state ?? {}),
-  );
+  const waiting = (state?.approvals ?? []).filter(({ approval }) => !mine || waitsFor(approval, state ?? {}));
   return (
     <section class="jwl" aria-label="Inbox">
       <header class="jwl-bar">
