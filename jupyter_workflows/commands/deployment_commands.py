@@ -28,6 +28,8 @@ def list_deployments(session: Session, arguments: Namespace) -> Outcome:
         raise CommandError("--promote and --roll-back contradict each other: give one of them")
     if arguments.ramp is not None and arguments.promote is None:
         raise CommandError("--ramp says what share of new runs a version gets: name it by --promote VERSION")
+    if arguments.force and not any(changes):
+        raise CommandError("--force goes with --promote VERSION or --roll-back")
     client = session.client()
     if arguments.name is None:
         found = loop_thread().run(deployments.list_deployments(client))
@@ -39,7 +41,7 @@ async def routed(client: Client, arguments: Namespace) -> Outcome:
     """The versions of a deployment, after what the line asks to be changed.
 
     Raises:
-        CommandError: There is no such deployment or version.
+        CommandError: There is no such deployment or version, or no worker of the version asks for work.
         JupyterWorkflowsError: The server refuses.
     """
     name, headline = arguments.name, ""
@@ -48,10 +50,10 @@ async def routed(client: Client, arguments: Namespace) -> Outcome:
         if arguments.promote not in (version.build_id for version in before.listed):
             builds = ", ".join(version.build_id for version in before.listed)
             raise CommandError(f"{name} has no version {arguments.promote!r}: there are {builds}")
-        await deployments.promote(client, name, arguments.promote, ramp=arguments.ramp)
+        await deployments.promote(client, name, arguments.promote, ramp=arguments.ramp, force=arguments.force)
         headline = promoted_line(arguments.promote, arguments.ramp)
     elif arguments.roll_back:
-        headline = promoted_line(await deployments.roll_back(client, name), None)
+        headline = promoted_line(await deployments.roll_back(client, name, force=arguments.force), None)
     found = await deployments.known_versions(client, name)
     shown = versions_shown(found)
     if headline:

@@ -481,6 +481,7 @@ SUBCOMMANDS = (
             option("--promote", metavar="VERSION", help="let new runs start on this version"),
             option("--ramp", metavar="PERCENT", type=float, help="with --promote: only this share of them, 0 to 100"),
             option("--roll-back", action="store_true", help="end a ramp, else go back to the version before"),
+            option("--force", action="store_true", help="even if no worker of the version asks for work"),
         ],
         [
             "deployments",

@@ -82,6 +82,7 @@ OWN = (
             option("build", metavar="VERSION", nargs="?", help="its name; default: the one of this package"),
             option("--ramp", metavar="PERCENT", type=float, help="only this share of new runs, 0 to 100"),
             option("--roll-back", action="store_true", help="end a ramp, else go back to the version before"),
+            option("--force", action="store_true", help="even if no worker of the version asks for work"),
         ],
         ["promote --ramp 10", "promote", "promote --roll-back"],
     ),
@@ -224,16 +225,16 @@ def promote(deployed: Deployed, arguments: Namespace) -> Outcome:
     """`promote`.
 
     Raises:
-        CommandError: The share is none.
+        CommandError: The share is none, or no worker of the version asks for work.
     """
     client = Session(settings=server()).client()
     build, ramp = arguments.build or deployed.build_id, arguments.ramp
     if arguments.roll_back:
         if arguments.build or ramp is not None:
             raise CommandError("--roll-back goes back to what was before: leave VERSION and --ramp out")
-        build = loop_thread().run(deployments.roll_back(client, deployed.name))
+        build = loop_thread().run(deployments.roll_back(client, deployed.name, force=arguments.force))
     else:
-        loop_thread().run(deployments.promote(client, deployed.name, build, ramp=ramp))
+        loop_thread().run(deployments.promote(client, deployed.name, build, ramp=ramp, force=arguments.force))
     return Outcome(data={"version": build, "ramp": ramp}, shown=Facts(promoted_line(build, ramp)))
 
 

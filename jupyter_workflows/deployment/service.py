@@ -163,7 +163,8 @@ class Service:
         name, build_id = self.deployed.name, self.deployed.build_id
         try:
             if self.settings.promote == "always":
-                await deployments.promote(self.client, name, build_id)
+                # That a worker asks for work need not be looked up: it is this one.
+                await deployments.promote(self.client, name, build_id, force=True)
             elif self.settings.promote == "first" and not await deployments.promote_first(self.client, name, build_id):
                 log.info("new runs start on another version: `%s promote` moves them here", name)
                 return

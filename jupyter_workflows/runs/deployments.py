@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..errors import CommandError, JupyterWorkflowsError
 from .access import RunAccess, in_our_words, translated
 from .listing import RESUMING
+from .pollers import quoted, read_pollers
 
 PAGE = 100
 COUNTS_AT_ONCE = 8
@@ -138,11 +139,6 @@ async def counted(client: Client, queries: Sequence[str]) -> list[int]:
         return await asyncio.gather(*map(count, queries))
 
 
-def quoted(text: str) -> str:
-    """A text in a query of visibility; names of deployments may hold anything."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 async def read_versions(client: Client, name: str) -> Versions | None:
     """The versions of a deployment; None where Temporal knows none of it.
 
@@ -222,7 +218,7 @@ async def await_version(client: Client, name: str, build_id: str) -> Versions:
         await asyncio.sleep(0.1)
 
 
-async def promote(client: Client, name: str, build_id: str, *, ramp: float | None = None) -> None:
+async def promote(client: Client, name: str, build_id: str, *, ramp: float | None = None, force: bool = False) -> None:
     """Lets new runs start on a version: all of them, or a share.
 
     Args:
@@ -230,9 +226,10 @@ async def promote(client: Client, name: str, build_id: str, *, ramp: float | Non
         name: The deployment.
         build_id: The version.
         ramp: Percentage of new runs; None for all, and the version becomes the current one.
+        force: Do so where no worker of it asks for work, too.
 
     Raises:
-        CommandError: No worker of it is known, or the share is none.
+        CommandError: No worker of it is known, or asks for work, or the share is none.
         JupyterWorkflowsError: The server refuses.
     """
     if ramp is not None and not 0 <= ramp <= 100:
@@ -242,7 +239,25 @@ async def promote(client: Client, name: str, build_id: str, *, ramp: float | Non
         raise CommandError(
             f"{build_id} is the current version of {name} and takes what no other does: ramp another one, or roll back"
         )
+    if ramp != 0 and not force:
+        await check_served(client, name, build_id)
     await route(client, versions, build_id, ramp)
+
+
+async def check_served(client: Client, name: str, build_id: str) -> None:
+    """Makes sure that new runs on a version would not wait.
+
+    Raises:
+        CommandError: No worker of it asks for work.
+    """
+    pollers = await read_pollers(client, name, build_id)
+    if pollers.live:
+        return
+    when = f", the last did so at {pollers.last_seen:%Y-%m-%d %H:%M:%S} UTC" if pollers.last_seen else ""
+    raise CommandError(
+        f"no worker of {name} {build_id} asks for work{when}: new runs on it would wait. Start one with this version "
+        "of the package installed, then try again; --force lets them wait"
+    )
 
 
 async def route(client: Client, versions: Versions, build_id: str, ramp: float | None) -> None:
@@ -272,14 +287,19 @@ async def route(client: Client, versions: Versions, build_id: str, ramp: float |
         raise JupyterWorkflowsError(f"{what}: {error.message}{hint}") from None
 
 
-async def roll_back(client: Client, name: str) -> str:
+async def roll_back(client: Client, name: str, *, force: bool = False) -> str:
     """Takes new runs off the newer version: ends a ramp, else lets them start on what was current before.
 
     Open runs stay where they are. Gives the version that new runs start on.
 
+    Args:
+        client: A connected client.
+        name: The deployment.
+        force: Go back to a version of which no worker asks for work, too.
+
     Raises:
-        CommandError: There is nothing to go back to.
-        JupyterWorkflowsError: The server refuses, such as where no worker of the earlier version runs.
+        CommandError: There is nothing to go back to, or no worker of it asks for work.
+        JupyterWorkflowsError: The server refuses.
     """
     versions = await known_versions(client, name)
     if versions.ramping:
@@ -289,17 +309,19 @@ async def roll_back(client: Client, name: str) -> str:
     if not before:
         raise CommandError(f"{name} had no other current version: promote the one that new runs shall start on")
     earlier = max(before, key=lambda version: version.current_until or version.created_at)
+    if not force:
+        await check_served(client, name, earlier.build_id)
     await route(client, versions, earlier.build_id, None)
     return earlier.build_id
 
 
 async def promote_first(client: Client, name: str, build_id: str) -> bool:
-    """Lets new runs start on a version where none takes them yet; whether it was so."""
+    """Lets new runs start on a version that the caller serves where none takes them yet; whether it was so."""
     versions = await await_version(client, name, build_id)
     if versions.current:
         return False
     try:
-        await promote(client, name, build_id)
+        await promote(client, name, build_id, force=True)
     except JupyterWorkflowsError:
         # Another worker may have been first.
         again = await read_versions(client, name)

@@ -173,6 +173,21 @@ async def test_a_new_version_takes_over_while_200_runs_are_open(deployment: Depl
     assert [(one["build_id"], one["state"]) for one in back] == [(new, "has open runs"), (old, "current")]
     assert await went_on((await deployment.start(1))[0]) == (old, [1, 1])
     await refused(deployment, new)
+    await not_served(deployment, new)
+
+
+async def not_served(deployment: Deployment, version: str) -> None:
+    """New runs are not sent where no worker of a version is up, but on purpose."""
+    deployment.workers[version].terminate()
+    await asyncio.to_thread(deployment.workers[version].wait, 60)
+    for line in ([NAME, "--promote", version], [NAME, "--promote", version, "--ramp", "10"], [NAME, "--roll-back"]):
+        with pytest.raises(CommandError, match=f"no worker of {NAME} {version} asks for work, .*; --force lets them"):
+            await deployment.told(*line)
+    (forced, _) = await deployment.told(NAME, "--promote", version, "--force")
+    assert (forced["build_id"], forced["state"]) == (version, "current")
+    (back, _) = await deployment.told(NAME, "--roll-back")
+    assert back["build_id"] == version
+    assert back["state"] != "current"
 
 
 async def refused(deployment: Deployment, version: str) -> None:
@@ -182,6 +197,7 @@ async def refused(deployment: Deployment, version: str) -> None:
         (NAME, "--promote", "none"): "has no version 'none': there are ",
         (NAME, "--promote", version, "--ramp", "140"): "a percentage from 0 to 100, not 140",
         (NAME, "--ramp", "10"): "name it by --promote VERSION",
+        (NAME, "--force"): "--force goes with",
         ("--roll-back",): "name the deployment",
     }
     for words, reason in lines.items():
