@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,7 +91,9 @@ async def connect(
         from ..plugin import EnginePlugin
 
         pace = SELDOM if is_near(settings) else OFTEN
-        plugins = [EnginePlugin(home.limits if home else None, checkpoint=pace, workspaces=workspaces_of(home))]
+        plugins = [
+            EnginePlugin(home.limits if home else None, checkpoint=pace, workspaces=partial(workspaces_of, home))
+        ]
     options = wire_options(settings, home)
     runtime = runtime or native_runtime()
     try:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from temporalio.client import Client
@@ -98,7 +99,7 @@ class Service:
 
     async def connect(self) -> Client | None:
         """The connected client; a server that is not there yet is waited for, what it refuses is not tried again."""
-        workspaces = WorkspacesFile.of_home(self.home.data)
+        workspaces = partial(WorkspacesFile.of_home, self.home.data)
         plugin = EnginePlugin(self.home.limits, grace=self.settings.grace, workspaces=workspaces)
         listen = str(self.settings.metrics) if self.settings.metrics else None
         runtime = native_runtime(listen, package=self.deployed.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import temporalio.activity
@@ -32,15 +32,24 @@ class Accounts:
     """What is spent by the runs that a worker serves; on the worker's loop.
 
     Args:
-        file: What says which workspaces there are, and what they allow.
+        find: Gives the file that says which workspaces there are, and what they allow; the environment that may
+            name it is that of the notebook, and can change.
     """
 
-    def __init__(self, file: WorkspacesFile) -> None:
-        self.file = file
+    def __init__(self, find: Callable[[], WorkspacesFile | None]) -> None:
+        self.find = find
+        self._file: WorkspacesFile | None = None
         self.books: Books | None = None
         self.keeps: timedelta | None = None
         self._counts: OrderedDict[str, Spent] = OrderedDict()
         self._looked: OrderedDict[str, float] = OrderedDict()
+
+    def file(self) -> WorkspacesFile | None:
+        """The file; what it said is remembered as long as it is the same one."""
+        found = self.find()
+        if found is None or self._file is None or found.path != self._file.path:
+            self._file = found
+        return self._file
 
     def connect(self, client: Client) -> None:
         """Tells where the runs are."""
@@ -98,7 +107,7 @@ class Accounts:
             raise WorkspacesInvalid(
                 f"budget.month counts the runs of a month, and Temporal keeps closed runs of the namespace "
                 f"{account.namespace} for {self.keeps.days} days: set retention_days = {MONTH_DAYS} in "
-                f"{self.file.path}, and an admin applies it with `jupyter workflows workspace apply`"
+                f"{self._file and self._file.path}, and an admin applies it with `jupyter workflows workspace apply`"
             )
 
 
@@ -146,10 +155,11 @@ class StepAccount:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._permit(), self.loop))
 
     async def _permit(self) -> None:
-        found = self.accounts.file.read()
+        file = self.accounts.file()
+        found = file.read() if file else None
         workspace = found.workspaces.get(self.namespace) if found else None
         self.workspace = workspace
-        if workspace is None:
+        if file is None or workspace is None:
             return
         for period, allowance in workspace.budgets.items():
             try:
@@ -157,7 +167,7 @@ class StepAccount:
             except RPCError as error:
                 raise JupyterWorkflowsError(f"Temporal does not tell what was spent: {error.message}") from None
             if said := allowance.reached(spent):
-                raise BudgetSpent(refusal(workspace, period, said, self.accounts.file))
+                raise BudgetSpent(refusal(workspace, period, said, file))
 
     def enter(self, usage: Usage) -> None:
         """Takes in what a call took."""

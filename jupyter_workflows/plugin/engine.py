@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class EnginePlugin(SimplePlugin):
             holds within one worker process.
         checkpoint: How often what a step writes goes with its heartbeat, for viewers elsewhere.
         grace: How long a worker that is told to end lets its steps run on.
-        workspaces: The file that says what a workspace's runs may spend on models; without one, what they like.
+        workspaces: Gives the file that says what a workspace's runs may spend on models; without one, what they like.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class EnginePlugin(SimplePlugin):
         *,
         checkpoint: timedelta = CHECKPOINT,
         grace: timedelta = SHUTDOWN_GRACE,
-        workspaces: WorkspacesFile | None = None,
+        workspaces: Callable[[], WorkspacesFile | None] | None = None,
     ) -> None:
         self.grace = grace
         self.accounts = Accounts(workspaces) if workspaces else None

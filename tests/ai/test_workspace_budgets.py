@@ -61,7 +61,7 @@ class Workspace:
         self.file.path.chmod(0o644)
 
     async def client(self) -> Client:
-        plugin = EnginePlugin(self.folder / "limits", workspaces=self.file)
+        plugin = EnginePlugin(self.folder / "limits", workspaces=lambda: self.file)
         return await Client.connect(
             self.server, namespace=self.namespace, data_converter=data_converter(), plugins=[plugin]
         )
