@@ -203,7 +203,7 @@ def bundle_worker(
     if resumes_as:
         from .plugin.handover import Handover
 
-        handover = [Handover(client, bundle.path)]
+        handover = [Handover(client, bundle.path, bundle.trusted)]
         deployment = pinned_version(resumes_as, version)
     else:
         serve(queue, bundle)

@@ -109,7 +109,7 @@ def check_fresh(state: RunState, act: OpenAct) -> None:
         refuse(f"the {NAMES[type(act)]} on {act.approval} was recorded already: it counts once")
 
 
-def check_signature(act: OpenAct, *, at: datetime) -> None:
+def check_signature(act: OpenAct | schema.SignedRollBack, *, at: datetime) -> None:
     """Refuses an act that is not signed by a known key.
 
     Raises:

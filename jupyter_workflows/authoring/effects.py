@@ -17,7 +17,7 @@ import temporalio.workflow
 from temporalio.api.common.v1 import Payload
 
 if TYPE_CHECKING:
-    from ..schema import RollBackRequest
+    from ..schema import RollBackRequest, SignedRollBack
     from .bundles import LoadedBundle
     from .definitions import Activity
 
@@ -61,7 +61,7 @@ class Effects:
 
     done: list[Effect] = field(default_factory=list[Effect])
     open: dict[str, asyncio.Task[Any]] = field(default_factory=dict[str, "asyncio.Task[Any]"])
-    asked: RollBackRequest | None = None
+    asked: SignedRollBack | RollBackRequest | None = None
     rolling: bool = False
 
     @property

@@ -12,13 +12,13 @@ import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 
-from ..schema import Decision, KeptAct, RollBackRequest, SignedAct
+from ..schema import Decision, KeptAct, RollBackRequest, SignedAct, SignedRollBack
 from . import bundles
 from .acts import apply_decision, check_decision
 from .approval import publish
 from .discussion import apply_act, check_act
 from .keeping import apply_kept, check_kept
-from .rollback import ASK, rolled_back_on_failure
+from .rollback import ASK, SIGNED_PATCH, apply_asked, check_asked, rolled_back_on_failure
 from .state import RunState
 
 if TYPE_CHECKING:
@@ -56,10 +56,21 @@ class WorkflowExecution:
         """Refuses what may not be done, without a trace in history."""
         check_act(self.state, act)
 
+    @temporalio.workflow.update(name=ASK)
+    def roll_back(self, asked: SignedRollBack) -> None:
+        """Takes down who wants the run undone."""
+        apply_asked(self.state, asked)
+
+    @roll_back.validator
+    def check_roll_back(self, asked: SignedRollBack) -> None:
+        """Refuses what nobody with a known key has asked for, without a trace in history."""
+        check_asked(self.state, asked)
+
     @temporalio.workflow.signal(name=ASK)
     def asked_to_roll_back(self, request: RollBackRequest) -> None:
-        """Takes down who wants the run undone; the cancellation that follows ends it."""
-        self.state.effects.asked = self.state.effects.asked or request
+        """Replays what older versions took unsigned; whatever comes now says nothing."""
+        if not temporalio.workflow.patched(SIGNED_PATCH):
+            self.state.effects.asked = self.state.effects.asked or request
 
     @temporalio.workflow.signal(name=GO_ON)
     def goes_on(self) -> None:

@@ -19,7 +19,8 @@ import temporalio.exceptions
 import temporalio.workflow
 
 from ..errors import StepFailed
-from ..schema import Rollback, RollbackCause, RollBackOrder
+from ..schema import Rollback, RollbackCause, RollBackOrder, SignedRollBack
+from .acts import check_signature, refuse
 from .approval import human_approval
 from .compensation import arguments
 from .effects import Effect, settled, undo_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MEMO_KEY = "rollback"
 ASK = "jupyter_workflows.roll_back"
+SIGNED_PATCH = "jupyter_workflows.signed_rollback"
 UNDO_RUN = "jupyter_workflows.undo"
 UNDO = "undo:"
 UNDO_ID = re.compile(r"undo:(?P<step>.+?)(:\d+)?")
@@ -54,6 +56,26 @@ def undone_by(step: str) -> str | None:
 def undo_id(step: str, time: int) -> str:
     """The id of the step that undoes `step` for the first, second, ... time."""
     return f"{UNDO}{step}" if time == 1 else f"{UNDO}{step}:{time}"
+
+
+def check_asked(state: RunState, asked: SignedRollBack) -> None:
+    """Refuses a rollback that nobody with a known key has asked of this run, or that was taken already.
+
+    Raises:
+        ApplicationError: With the reason.
+    """
+    info = temporalio.workflow.info()
+    if (asked.workflow_id, asked.run_id, asked.generation) != (info.workflow_id, info.run_id, 0):
+        refuse(f"the rollback is for another run ({asked.workflow_id}): roll back this run itself")
+    check_signature(asked, at=temporalio.workflow.now())
+    if asked.nonce in state.used_nonces:
+        refuse("the rollback was recorded already: it counts once")
+
+
+def apply_asked(state: RunState, asked: SignedRollBack) -> None:
+    """Takes down who wants the run undone; the cancellation that follows ends it."""
+    state.used_nonces.add(asked.nonce)
+    state.effects.asked = state.effects.asked or asked
 
 
 async def rolled_back_on_failure(state: RunState, running: Awaitable[T], *, partial: bool) -> T:

@@ -41,10 +41,11 @@ class UndoRun(WorkflowExecution):
             retry_policy=READ_AGAIN,
         )
         effects = [effect_of(RecordedEffect.model_validate(item)) for item in json.loads(text)]
+        asked = order.request or order
         record = Rollback(
             cause=order.cause,
-            by=order.by,
-            reason=order.reason,
+            by=asked.by,
+            reason=asked.reason,
             started_at=temporalio.workflow.now(),
             of_run=order.workflow_id,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -17,8 +18,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.rollback import undone_by
+from ..authoring.starter import MEMO_KEY
+from ..schema import SignedStart
 from ..schema.resumes import ForkMark, ResumeMark, read_mark
+from ..security.canonical import canonical, digest
+from ..security.identity import TrustedKeys
 
+LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
 FORK_MEMO = "forked"
 ENDS = {
@@ -69,14 +75,21 @@ class Reset:
     mark: ResumeMark
 
 
-async def ancestors(client: Client, workflow_id: str, run_id: str) -> list[Ancestor]:
-    """The runs before a resumed or forked one, newest first; none where it is neither."""
+async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: TrustedKeys | None) -> list[Ancestor]:
+    """The runs before a resumed or forked one, newest first; none where it is neither.
+
+    Args:
+        client: A connected client.
+        workflow_id: Of the run.
+        run_id: Of its execution.
+        trusted: Who may say that a run is a fork of another.
+    """
     found: list[Ancestor] = []
     current = run_id
     while len(found) < MOST_ANCESTORS:
         reset = await reset_of(client, workflow_id, current)
         if reset is None:
-            origin = await origin_of(client, workflow_id, current)
+            origin = await origin_of(client, workflow_id, current, trusted)
             found += [origin] if origin else []
             break
         found.append(await ancestor(client, workflow_id, reset))
@@ -105,10 +118,18 @@ async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
     return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded=recorded)
 
 
-async def origin_of(client: Client, workflow_id: str, run_id: str) -> Ancestor | None:
-    """The run that an execution began as a fork of, with what it worked out; None for no fork."""
-    mark = await fork_mark(client, await described(client, workflow_id, run_id))
+async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: TrustedKeys | None) -> Ancestor | None:
+    """The run that an execution began as a fork of, with what it worked out; None for no fork.
+
+    Whoever reaches Temporal can write any memo: where the start was not signed for this very mark, nothing is taken
+    from the run it names.
+    """
+    info = await described(client, workflow_id, run_id)
+    mark = await fork_mark(client, info)
     if mark is None:
+        return None
+    if reason := await distrust(client, info, mark, trusted):
+        LOG.warning("%s works out all of its steps: that it is a fork of %s is %s", workflow_id, mark.id, reason)
         return None
     recorded: dict[str, Recorded] = {}
     ended: dict[str, int] = {}
@@ -161,6 +182,25 @@ async def fork_mark(client: Client, info: WorkflowExecutionInfo) -> ForkMark | N
         return ForkMark.model_validate(value)
     except Exception:  # noqa: BLE001 - whatever another put there is no mark of ours
         return None
+
+
+async def distrust(
+    client: Client, info: WorkflowExecutionInfo, mark: ForkMark, trusted: TrustedKeys | None
+) -> str | None:
+    """Why the start of an execution does not vouch for its mark of a fork; None where it does."""
+    payload = info.memo.fields.get(MEMO_KEY)
+    try:
+        (value,) = await client.data_converter.decode([payload] if payload else [])
+        statement = SignedStart.model_validate(value)
+    except ValueError:
+        return "not signed"
+    if trusted is None:
+        return "signed by somebody, and this worker knows no key"
+    if statement.workflow_id != info.execution.workflow_id:
+        return "signed for another run"
+    if statement.forked != digest(canonical(mark.model_dump(mode="json"))):
+        return "not what was signed"
+    return trusted.distrust(statement)
 
 
 async def steps_after(

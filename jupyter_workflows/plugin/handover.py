@@ -30,6 +30,7 @@ from ..authoring.ledger import KEPT_KEY, kept_in
 from ..payloads.types import validate
 from ..schema import Kept
 from ..schema.resumes import Replacements
+from ..security.identity import TrustedKeys
 from .ancestry import Ancestor, Recorded, ancestors, signal_after
 
 REPLACE = "jupyter_workflows.replace"
@@ -51,11 +52,13 @@ class Handover(Interceptor):
     Args:
         client: A connected client.
         bundle: The directory of the bundle that the worker serves; the old ones lie beside it.
+        trusted: Who may say that a run is a fork of another.
     """
 
-    def __init__(self, client: Client, bundle: Path) -> None:
+    def __init__(self, client: Client, bundle: Path, trusted: TrustedKeys | None) -> None:
         self.client = client
         self.bundle = bundle
+        self.trusted = trusted
         self.pasts: OrderedDict[str, asyncio.Task[Past]] = OrderedDict()
         self.behaviours: dict[Path, BundleBehaviour | None] = {}
 
@@ -74,7 +77,7 @@ class Handover(Interceptor):
 
     async def read(self, workflow_id: str, run_id: str) -> Past:
         """Reads the histories of the runs before."""
-        line = await ancestors(self.client, workflow_id, run_id)
+        line = await ancestors(self.client, workflow_id, run_id, self.trusted)
         recorded: dict[str, tuple[Recorded, Ancestor]] = {}
         for ancestor in line:
             for step, found in ancestor.recorded.items():

@@ -29,8 +29,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..authoring.starter import MEMO_KEY as STARTER_MEMO
 from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
+from ..plugin.ancestry import FORK_MEMO
 from ..schema import SignedStart
 from ..security import identity
+from ..security.canonical import canonical, digest
 from .access import RunAccess, RunPlaces, translated
 
 if TYPE_CHECKING:
@@ -175,6 +177,7 @@ def started_by(access: RunAccess, request: StartRequest, id: str) -> dict[str, A
         workflow_id=id,
         workflow=request.workflow,
         starter=request.starter,
+        forked=digest(canonical(request.memo[FORK_MEMO])) if FORK_MEMO in request.memo else "",
         issued_at=datetime.now(UTC),
         nonce=secrets.token_hex(16),
     )

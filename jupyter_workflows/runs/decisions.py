@@ -35,6 +35,8 @@ DECIDE = "jupyter_workflows.decide"
 ACT = "jupyter_workflows.act"
 ANSWER_WITHIN = timedelta(seconds=30)
 GOOD_FOR = timedelta(minutes=10)
+# What the server says of an update that was accepted by a run which ended in the same moment.
+ENDED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
 
 _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -171,7 +173,7 @@ def private_key(reader: RunReader) -> bytes:
         ApprovalRefused: There is none, or it can't be used.
     """
     if reader.access.keys is None:
-        raise ApprovalRefused("there is no reviewer key here: decide in the notebook or by the command line")
+        raise ApprovalRefused("there is no reviewer key here: do it in the notebook or by the command line")
     return identity.ensure_key(reader.access.keys)
 
 
@@ -300,7 +302,7 @@ def refusal(error: WorkflowUpdateFailedError, decision: Decision | SignedAct) ->
     cause, what = error.cause, identity.NAMES[type(decision)]
     if isinstance(cause, ApplicationError) and cause.type == "ApprovalRefused":
         return ApprovalRefused(cause.message)
-    if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+    if isinstance(cause, ApplicationError) and cause.type == ENDED_MEANWHILE:
         return ApprovalRefused(f"run {decision.workflow_id} ended before it took the {what} on {decision.approval}")
     return ApprovalRefused(f"run {decision.workflow_id} takes no {what} on {decision.approval}: {one_line(cause, 300)}")
 

@@ -293,7 +293,7 @@ class Run(Reviewable, Rewindable, Forkable, Viewable, Generic[T]):
             The run that does it: this one, or the one of its own.
 
         Raises:
-            JupyterWorkflowsError: Nothing is left to undo.
+            JupyterWorkflowsError: Nothing is left to undo, or no worker of the open run takes it.
             RunNotFound: There is no such run.
             ConnectionFailed: The server is out of reach.
         """

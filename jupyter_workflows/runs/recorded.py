@@ -17,6 +17,7 @@ from ..authoring.ledger import is_of_another_run
 from ..authoring.rollback import undo_run_id
 from ..authoring.undo_run import READ_EFFECTS, packed
 from ..schema import RecordedEffect, RollBackOrder
+from .orders import check_order
 
 
 @temporalio.activity.defn(name=READ_EFFECTS)
@@ -24,9 +25,11 @@ async def read_effects(order: RollBackOrder) -> bytes:
     """What a run did and nobody has undone, in the order in which its steps ended, as JSON.
 
     Raises:
-        ApplicationError: The run has not ended, or another run is undoing it now: that is tried again.
+        ApplicationError: Nobody with a known key has asked for it; or the run has not ended, or another run is undoing
+            it now: that is tried again.
     """
     client, bundle = temporalio.activity.client(), bundle_of(temporalio.activity.info().task_queue)
+    await check_order(client, bundle)
     found, undone = await effects_in(client, bundle, order.workflow_id, order.run_id)
     for generation in range(1, order.generation):
         earlier = undo_run_id(order.workflow_id, order.run_id, generation)

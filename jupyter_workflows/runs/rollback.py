@@ -7,21 +7,26 @@ next one is only begun when the one before has ended, and undoes what that left.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from temporalio.client import Client
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.rollback import ASK, UNDO_RUN, undo_run_id
 from ..errors import JupyterWorkflowsError, RunNotFound
-from ..schema import Effect, RollBackOrder, RollBackRequest
+from ..schema import Effect, RollBackOrder, Run, SignedRollBack
+from ..security import identity
 from .access import ENDED, RunAccess, in_our_words, translated
 from .client import StartRequest, search_attributes, started_by
+from .decisions import ANSWER_WITHIN, ENDED_MEANWHILE, GOOD_FOR, private_key
 from .effects import effects_of, effects_words, left, with_later
 from .listing import read_run
 from .reading import RunReader, Snapshot
+from .untrusted import one_line
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,51 @@ async def roll_back(reader: RunReader, *, by: str, reason: str = "") -> tuple[st
     while True:
         snapshot = await reader.snapshot()
         if snapshot.run.status != "running":
-            return await undone_elsewhere(reader.access, snapshot, by=by, reason=reason)
-        if snapshot.rollback or await asked(reader.access.client, reader, RollBackRequest(by=by, reason=reason)):
+            return await undone_elsewhere(reader, snapshot, by=by, reason=reason)
+        if snapshot.rollback or await asked(reader, signed(reader, snapshot.run, 0, by, reason)):
             return snapshot.run.id, snapshot.run.run_id
 
 
-async def asked(client: Client, reader: RunReader, request: RollBackRequest) -> bool:
-    """Tells an open run who wants it undone, and cancels it; False where it has ended meanwhile."""
-    handle = client.get_workflow_handle(reader.workflow_id, run_id=reader.run_id)
+def signed(reader: RunReader, run: Run, generation: int, by: str, reason: str) -> SignedRollBack:
+    """The wish to have a run undone, with the user's signature.
+
+    Raises:
+        ApprovalRefused: The user's key can't be used.
+    """
+    now = datetime.now(UTC)
+    request = SignedRollBack(
+        workflow_id=run.id,
+        run_id=run.run_id,
+        generation=generation,
+        by=by,
+        reason=reason,
+        issued_at=now,
+        expires_at=now + GOOD_FOR,
+        nonce=secrets.token_hex(16),
+    )
+    return identity.sign(request, private_key(reader))
+
+
+async def asked(reader: RunReader, request: SignedRollBack) -> bool:
+    """Tells an open run who wants it undone, and cancels it; False where it has ended meanwhile.
+
+    Raises:
+        JupyterWorkflowsError: It was refused, or no worker took it in time; then the run is not cancelled either.
+    """
+    handle = reader.access.client.get_workflow_handle(request.workflow_id, run_id=request.run_id)
     try:
-        await handle.signal(ASK, request)
+        async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            await handle.execute_update(ASK, request.model_dump(mode="json"), id=request.nonce)  # pyright: ignore[reportUnknownMemberType]
         await handle.cancel()
+    except WorkflowUpdateFailedError as error:
+        if getattr(error.cause, "type", None) == ENDED_MEANWHILE:
+            return False
+        raise JupyterWorkflowsError(f"run {reader.workflow_id} was not rolled back: {one_line(error.cause)}") from None
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise JupyterWorkflowsError(
+            f"no worker of run {reader.workflow_id} answered within {ANSWER_WITHIN.total_seconds():.0f} s, so nothing "
+            "is undone yet: start it (`%workflow up`) and roll back again"
+        ) from None
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
             return False
@@ -87,13 +126,13 @@ async def asked(client: Client, reader: RunReader, request: RollBackRequest) -> 
     return True
 
 
-async def undone_elsewhere(access: RunAccess, snapshot: Snapshot, *, by: str, reason: str) -> tuple[str, str]:
+async def undone_elsewhere(reader: RunReader, snapshot: Snapshot, *, by: str, reason: str) -> tuple[str, str]:
     """Starts the run that undoes one which has ended, or finds the one that is at it.
 
     Raises:
         JupyterWorkflowsError: Nothing is left to undo.
     """
-    run = snapshot.run
+    run, access = snapshot.run, reader.access
     found = await undoing(access, snapshot)
     if found.open and found.newest:
         known = await RunReader(access, found.newest).run()
@@ -101,19 +140,19 @@ async def undone_elsewhere(access: RunAccess, snapshot: Snapshot, *, by: str, re
     if not left(found.effects):
         told = effects_words(found.effects) or "none of its steps has compensate="
         raise JupyterWorkflowsError(f"nothing of run {run.id} is left to undo ({told})")
-    order = RollBackOrder(workflow_id=run.id, run_id=run.run_id, generation=found.generation + 1, by=by, reason=reason)
-    return await started(access, order)
+    generation = found.generation + 1
+    request = signed(reader, run, generation, by, reason)
+    order = RollBackOrder(workflow_id=run.id, run_id=run.run_id, generation=generation, request=request)
+    return await started(access, order, by)
 
 
-async def started(access: RunAccess, order: RollBackOrder) -> tuple[str, str]:
+async def started(access: RunAccess, order: RollBackOrder, by: str) -> tuple[str, str]:
     """Starts the run that undoes another one, on that one's bundle and queue."""
     reader = RunReader(access, order.workflow_id, order.run_id, pinned=True)
     described = await reader.describe()
     queue = described.execution_config.task_queue.name
     run = read_run(described.workflow_execution_info)
-    known = StartRequest(
-        workflow=UNDO_RUN, task_queue=queue, bundle=run.bundle, notebook=run.notebook, starter=order.by
-    )
+    known = StartRequest(workflow=UNDO_RUN, task_queue=queue, bundle=run.bundle, notebook=run.notebook, starter=by)
     name = undo_run_id(order.workflow_id, order.run_id, order.generation)
     held = await asyncio.to_thread(access.serve, queue)
     try:

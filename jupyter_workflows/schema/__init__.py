@@ -26,6 +26,7 @@ from .approvals import (
     SignedAnswer,
     SignedDelegation,
     SignedQuestion,
+    SignedRollBack,
     SignedSchedule,
     SignedStart,
     Verdict,
@@ -68,6 +69,7 @@ __all__ = [
     "SignedAnswer",
     "SignedDelegation",
     "SignedQuestion",
+    "SignedRollBack",
     "SignedSchedule",
     "SignedStart",
     "Step",
@@ -262,19 +264,24 @@ class Checked(Wire):
 
 
 class RollBackRequest(Wire):
-    """Who asks for a rollback: the payload of the signal `roll_back`."""
+    """Who asks for a rollback, unsigned: the payload of a signal in histories of older versions."""
 
     by: str
     reason: str = ""
 
 
 class RollBackOrder(Wire):
-    """What a run that undoes another one starts with."""
+    """What a run that undoes another one starts with.
+
+    Without a request it counts only as a child run of the run that the other one was a child of. `by` and `reason` are
+    those of older versions.
+    """
 
     workflow_id: str
     run_id: str
     generation: int = Field(default=1, description="How many such runs there were for it, this one included")
     cause: RollbackCause = "asked"
+    request: SignedRollBack | None = None
     by: str | None = None
     reason: str = ""
 

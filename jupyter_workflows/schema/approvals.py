@@ -124,10 +124,19 @@ class SignedStart(Wire):
     workflow_id: str
     workflow: str
     starter: str
+    forked: str = Field(default="", description="SHA-256 of what its memo says it is a fork of; empty for no fork")
     issued_at: datetime
     nonce: str
     key_id: str = ""
     signature: str = ""
+
+    @model_serializer(mode="wrap")
+    def without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields, without the fork where it is none."""
+        fields: dict[str, Any] = handler(self)
+        if not fields.get("forked"):
+            fields.pop("forked", None)
+        return fields
 
 
 class SignedSchedule(Wire):
@@ -140,6 +149,22 @@ class SignedSchedule(Wire):
     arguments: str = Field(description="SHA-256 of what each run is given")
     starter: str
     issued_at: datetime
+    nonce: str
+    key_id: str = ""
+    signature: str = ""
+
+
+class SignedRollBack(Wire):
+    """Somebody wants undone what a run did: the payload of the update `roll_back`, or part of an undo run's order."""
+
+    type: Literal["rollback"] = "rollback"
+    workflow_id: str
+    run_id: str
+    generation: int = Field(default=0, description="Which of the runs that undo it this is for; 0 for the run itself")
+    by: str = Field(description="Who asks")
+    reason: str = ""
+    issued_at: datetime
+    expires_at: datetime
     nonce: str
     key_id: str = ""
     signature: str = ""

@@ -1,9 +1,9 @@
 """Who acts: the local user, the key that signs what a person does, and the keys a worker trusts.
 
-A decision, a delegation, a question, an answer and the start of a run are signed with Ed25519 (RFC 8032) over the
-canonical JSON (sorted keys, no spaces) of all their other fields. No two kinds have the same fields, so none can be
-taken for another. The private key is the user's own, made on first use and readable by the user alone; a worker needs
-the public keys only. A bare signal or update, from a stray process or a page in the browser, is no decision.
+A decision, a delegation, a question, an answer, a rollback and the start of a run are signed with Ed25519 (RFC 8032)
+over the canonical JSON (sorted keys, no spaces) of all their other fields. No two kinds have the same fields, so none
+can be taken for another. The private key is the user's own, made on first use and readable by the user alone; a worker
+needs the public keys only. A bare signal or update, from a stray process or a page in the browser, is no decision.
 """
 
 from __future__ import annotations
@@ -19,11 +19,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ApprovalRefused
-from ..schema import Decision, SignedAct, SignedAnswer, SignedDelegation, SignedQuestion, SignedSchedule, SignedStart
+from ..schema import (
+    Decision,
+    SignedAct,
+    SignedAnswer,
+    SignedDelegation,
+    SignedQuestion,
+    SignedRollBack,
+    SignedSchedule,
+    SignedStart,
+)
 from .canonical import canonical
 from .trusted_keys import TrustedKey, read_keys
 
-Signed = Decision | SignedAct | SignedStart | SignedSchedule
+Signed = Decision | SignedAct | SignedRollBack | SignedStart | SignedSchedule
 S = TypeVar("S", bound=Signed)
 
 NAMES: dict[type, str] = {
@@ -31,6 +40,7 @@ NAMES: dict[type, str] = {
     SignedDelegation: "delegation",
     SignedQuestion: "question",
     SignedAnswer: "answer",
+    SignedRollBack: "rollback",
     SignedStart: "start",
     SignedSchedule: "schedule",
 }
@@ -39,6 +49,7 @@ REMEDIES = {
     "delegation": "delegate",
     "question": "ask",
     "answer": "answer",
+    "rollback": "roll back",
     "start": "start the run",
     "schedule": "schedule it",
 }
@@ -235,10 +246,10 @@ class TrustedKeys:
             return f"the {what} is not signed by a reviewer this worker knows: {here}"
         if not verifies(act, known.public):
             return f"the signature does not fit the {what}: it was changed on its way"
-        groups = [] if isinstance(act, (SignedStart, SignedSchedule)) else act.groups
+        groups = getattr(act, "groups", ())
         return known.objection(person_of(act), groups, at)
 
-    def rejection(self, act: Decision | SignedAct, *, at: datetime) -> str | None:
+    def rejection(self, act: Decision | SignedAct | SignedRollBack, *, at: datetime) -> str | None:
         """Why an act is not trusted, as a sentence; None when it is.
 
         Args:
@@ -251,7 +262,7 @@ class TrustedKeys:
         if act.issued_at > at + CLOCK_TOLERANCE:
             return f"the {what} is dated in the future: check the clock of the machine it was made on"
         if at > act.expires_at + CLOCK_TOLERANCE:
-            return f"the {what} is too old: look at the approval again and {REMEDIES[what]} anew"
+            return f"the {what} is too old: look again and {REMEDIES[what]} anew"
         return None
 
 

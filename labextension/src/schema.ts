@@ -1269,6 +1269,9 @@ export interface Reply {
 }
 /**
  * What a run that undoes another one starts with.
+ *
+ * Without a request it counts only as a child run of the run that the other one was a child of. `by` and `reason` are
+ * those of older versions.
  */
 export interface RollBackOrder {
   workflow_id: string;
@@ -1278,11 +1281,34 @@ export interface RollBackOrder {
    */
   generation: number;
   cause: "failed" | "cancelled" | "asked";
+  request: SignedRollBack | null;
   by: string | null;
   reason: string;
 }
 /**
- * Who asks for a rollback: the payload of the signal `roll_back`.
+ * Somebody wants undone what a run did: the payload of the update `roll_back`, or part of an undo run's order.
+ */
+export interface SignedRollBack {
+  type: "rollback";
+  workflow_id: string;
+  run_id: string;
+  /**
+   * Which of the runs that undo it this is for; 0 for the run itself
+   */
+  generation: number;
+  /**
+   * Who asks
+   */
+  by: string;
+  reason: string;
+  issued_at: string;
+  expires_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
+}
+/**
+ * Who asks for a rollback, unsigned: the payload of a signal in histories of older versions.
  */
 export interface RollBackRequest {
   by: string;
@@ -1514,17 +1540,9 @@ export interface SignedSchedule {
   signature: string;
 }
 /**
- * Who started a run, signed by whoever sent the start; in the run's memo.
  */
 export interface SignedStart {
-  type: "start";
-  workflow_id: string;
-  workflow: string;
-  starter: string;
-  issued_at: string;
-  nonce: string;
-  key_id: string;
-  signature: string;
+  [k: string]: unknown;
 }
 /**
  * A piece of the text that a step writes: one or more tokens of a model.

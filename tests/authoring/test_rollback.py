@@ -13,6 +13,7 @@ from jupyter_workflows import schema
 from jupyter_workflows.authoring.rollback import ASK, UNDO_RUN, undo_run_id
 
 from .conftest import Engine, eventually
+from .test_rollback_orders import wish
 
 NOTES = """
 import json, os
@@ -426,8 +427,9 @@ def book_one(number: int) -> str:
 
 async def undo(engine: Engine, handle: Any, generation: int = 1) -> Any:
     """Starts the run that undoes a run which has ended."""
+    request = wish(engine, handle, generation=generation, reason="wrong order")
     order = schema.RollBackOrder(
-        workflow_id=handle.id, run_id=handle.result_run_id, generation=generation, by="ada", reason="wrong order"
+        workflow_id=handle.id, run_id=handle.result_run_id, generation=generation, request=request
     )
     return await engine.client.start_workflow(
         UNDO_RUN, order, id=undo_run_id(handle.id, handle.result_run_id, generation), task_queue=engine.queue
@@ -479,7 +481,7 @@ async def keeps() -> str:
     await engine.serve(workflow, STEPS, models(log))
     handle = await engine.start("keeps")
     await eventually(lambda: done(log, 1))
-    await handle.signal(ASK, schema.RollBackRequest(by="ada", reason="wrong customer"))
+    await handle.execute_update(ASK, wish(engine, handle, reason="wrong customer"))
     await handle.cancel()
     with pytest.raises(WorkflowFailureError):
         await handle.result()

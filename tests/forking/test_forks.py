@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from jupyter_workflows import compare
 from jupyter_workflows.commands import resume_commands as commands
 from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
+from jupyter_workflows.plugin.ancestry import FORK_MEMO
+from jupyter_workflows.runs import client
 from jupyter_workflows.runs.audit.exporting import verify_file
 
 STEPS = """
@@ -76,6 +79,22 @@ def test_fork_from_a_step_keeps_what_was_before_and_leaves_the_run_alone(noteboo
     assert (start["forked"]["id"], start["kind"]) == (ended.id, "start")
     kept = {body["id"]: body.get("kept", {}).get("id") for kind, body in told if kind == "step"}
     assert kept == {"load-1": ended.id, "summarise-1": None, "send-1": None}
+
+
+@pytest.mark.parametrize("signed", [{}, {"run_id": "another"}])
+def test_fork_that_was_not_signed_for_what_it_names_takes_nothing_from_it(notebook, ended, signed, monkeypatch):
+    real = client.started_by
+
+    def stated(access: Any, request: client.StartRequest, id: str) -> dict[str, Any]:
+        """What somebody can put beside a mark of their own: a statement of another start."""
+        memo = {FORK_MEMO: {**request.memo[FORK_MEMO], **signed}} if signed else {}
+        return real(access, dataclasses.replace(request, memo=memo), id)
+
+    monkeypatch.setattr(client, "started_by", stated)
+    fork = ended.fork("summarise-1")
+    assert fork.result(timeout=60) == ended.result()
+    assert [step.id for step in fork.steps() if step.kept] == []
+    assert notebook.effects() == ["load", "summarise", "send"]
 
 
 def test_fork_with_another_argument_runs_only_what_gets_another_input(notebook, ended):

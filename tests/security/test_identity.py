@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_workflows.errors import ApprovalRefused
@@ -85,6 +85,7 @@ def test_a_change_of_any_field_breaks_the_signature(tmp_path: Path, field: str) 
     assert "changed on its way" in (trusted(tmp_path).rejection(changed, at=NOW) or "")
 
 
+@settings(deadline=None)
 @given(comment=st.text(), value=st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_any_content_can_be_signed_and_verified(comment: str, value: object) -> None:
     key = bytes(range(32))

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ...authoring.open_approvals import content_hash
-from ...schema import Decision, SignedAnswer, SignedDelegation, SignedQuestion, SignedStart
+from ...schema import Decision, SignedAnswer, SignedDelegation, SignedQuestion, SignedRollBack, SignedStart
 from ...security.identity import Signed, key_id, verifies
 from .verdict import Problem, Verdict
 
@@ -17,6 +17,7 @@ KINDS: dict[str, type[Signed]] = {
     "delegation": SignedDelegation,
     "question": SignedQuestion,
     "answer": SignedAnswer,
+    "rollback": SignedRollBack,
     "start": SignedStart,
 }
 KEYS = "keys"

@@ -13,6 +13,7 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from ...authoring.open_approvals import content_hash
+from ...authoring.rollback import ASK, UNDO_RUN
 from ...authoring.starter import MEMO_KEY
 from ...plugin.ancestry import FORK_MEMO
 from ...schema import Failure, Manifest, Run, Step, Usage
@@ -158,6 +159,9 @@ class Told:
         if MEMO_KEY in memo:
             body |= self.signed("start", self.evidence(memo[MEMO_KEY]))
         self.place(event.event_id, "start", body)
+        order = self.evidence(started.input.payloads[0]) if started.workflow_type.name == UNDO_RUN else None
+        if isinstance(order, dict) and (asked := cast("dict[str, Any]", order).get("request")):
+            self.place(event.event_id, "act", {"at": body["at"], **self.signed(kind_of(asked), asked)})
 
     def signed(self, kind: str, value: object) -> dict[str, Any]:
         """An act of a person with its signature, and who did it."""
@@ -171,7 +175,7 @@ class Told:
     def take_update(self, event: HistoryEvent) -> None:
         """A decision or another act of a person that the worker accepted."""
         request = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
-        if request.name not in ACTS or not request.args.payloads:
+        if request.name not in (*ACTS, ASK) or not request.args.payloads:
             return
         value = self.evidence(request.args.payloads[0])
         body: dict[str, Any] = {"at": moment(time_of(event.event_time))}
@@ -310,7 +314,7 @@ def payloads_in_event(event: HistoryEvent) -> Iterable[Payload]:
             return event.workflow_execution_started_event_attributes.memo.fields.values()
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
             request = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
-            return request.args.payloads if request.name in ACTS else ()
+            return request.args.payloads if request.name in (*ACTS, ASK) else ()
         case EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
             return event.workflow_properties_modified_event_attributes.upserted_memo.fields.values()
         case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
