@@ -222,8 +222,18 @@ class Session:
             ClosureError: The workflow can't run outside the notebook.
             RunAlreadyExists: The wanted id is taken.
         """
-        values = checked_arguments(workflow, args, kwargs)
+        values = self.arguments(workflow, args, kwargs)
         return self.start_bundled(workflow, self.bundle(workflow), values)
+
+    def arguments(self, workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The arguments of a start as they travel; a refusal names the cell and line of the workflow.
+
+        Raises:
+            ArgumentsError: One is missing, unknown, of a wrong type or can't travel; names it and what is wanted.
+        """
+        if workflow.location is None and (known := self.cells.definitions(workflow.fn.__name__)):
+            workflow.location = known[0].location
+        return checked_arguments(workflow, args, kwargs)
 
     def start_bundled(self, workflow: Workflow[Any, Any], bundle: BundleFiles, values: list[Any]) -> Run[Any]:
         """Starts a run of a workflow in a bundle.

@@ -15,7 +15,7 @@ from ..notebook.catalog import live_workflows, newest
 from ..runs.access import RunAccess
 from ..schema.schedules import ScheduleState
 from ..security.identity import local_user
-from ..session import Session, checked_arguments, current
+from ..session import Session, current
 from ..worker import load_bundle
 from .schedules import (
     CATCH_UP,
@@ -142,7 +142,7 @@ def scheduled(session: Session, wish: Wish) -> Schedule:
     wish.times.spec()
     check_backfill(wish.backfill)
     bundle, workflow = code_of(session, live, name)
-    values = checked_arguments(workflow, tuple(wish.args), dict(wish.kwargs))
+    values = session.arguments(workflow, tuple(wish.args), dict(wish.kwargs))
     plan = Plan(
         id=wanted,
         times=wish.times,

@@ -40,6 +40,7 @@ ARGUMENTS = [
     mistake("start with a missing field", "judge.start({'id': 'C-17'})"),
     mistake("start with a wrong second argument", "judge.start(Contract(id='C', value=1), limit='much')"),
     mistake("start with what can't travel", "ask.start(editable={'lock': __import__('threading').Lock()})"),
+    mistake("start with an agent", "from jupyter_workflows import ai\nask.start(editable=ai.Agent('helper'))"),
     mistake("start by JSON with a wrong name", '%workflow start judge {"contrat": {"id": "C", "value": 1}}'),
     mistake("start by JSON with a wrong type", '%workflow start judge {"contract": 17}'),
 ]
