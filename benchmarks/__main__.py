@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import compileall
+import os
 import signal
 import sys
 import tempfile
@@ -51,6 +53,9 @@ def main() -> int:
     options = parser.parse_args()
     plan = Plan(options.rounds, options.runs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is ended that was begun
+    # An installed package is compiled; a tree whose files were just changed need not be.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(ROOT / "jupyter_workflows", quiet=2)
     held = True
     with tempfile.TemporaryDirectory(prefix="jw-bench-") as root:
         for part in options.only or [part for part in PARTS if part not in ONLY_WHEN_ASKED]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measures import Measure, Plan
@@ -25,8 +26,8 @@ def last(log: str) -> float:
     return {round} / 0
 """
 FLOW = """@workflow
-async def flow(steps: int, log: str) -> float:
-    if steps == 1500:
+async def flow(steps: int, beside: bool, log: str) -> float:
+    if beside:
         await parallel_map(one, list(range(steps)), max_concurrent=200)
     else:
         value = 0
@@ -37,24 +38,35 @@ async def flow(steps: int, log: str) -> float:
 
 
 def measure(folder: Path, plan: Plan) -> list[Measure]:
-    """Histories of 50 steps one after the other, of 5,000 events of 1,500 steps side by side, and of 5,000 steps."""
+    """Histories of 50 steps one after the other, of 5,000 steps of a map, and of 5,000 one after the other."""
     home = Home.locate(folder / "home")
     few, many, long = (
-        resumed(home, folder, Marks(folder / f"{steps}.txt"), steps, rounds)
-        for steps, rounds in ((50, plan.rounds), (1_500, plan.rounds), (5_000, min(plan.rounds, 3)))
+        resumed(home, folder, Job(name, steps, beside=name == "map"), rounds)
+        for name, steps, rounds in (("few", 50, plan.rounds), ("map", 5_000, plan.rounds), ("long", 5_000, 2))
     )
     return [
         Measure("corrected cell and resume, until the step runs again; 50 steps before", "at most 1 s", few, 1.0),
-        Measure("the same; 1,500 steps before, 5,000 events", "at most 3 s", many, 3.0),
+        Measure("the same; 5,000 steps of a `parallel_map` before", "at most 3 s", many, 3.0),
         Measure("the same; 5,000 steps one after the other before, 30,000 events", "", long, math.inf),
     ]
 
 
-def resumed(home: Home, folder: Path, marks: Marks, steps: int, rounds: int) -> list[float]:
+@dataclass(frozen=True)
+class Job:
+    """What is done before the step that fails."""
+
+    name: str
+    steps: int
+    beside: bool
+
+
+def resumed(home: Home, folder: Path, job: Job, rounds: int) -> list[float]:
     """How long each resumption takes, the cell of the failing step corrected before."""
     times: list[float] = []
+    marks = Marks(folder / f"{job.name}.txt")
+    begun = f"run = flow.start({job.steps}, {job.beside}, {str(marks.path)!r})"
     with Notebook(home.data, folder) as notebook:
-        for source in (LOAD, LAST.format(round=0), FLOW, f"run = flow.start({steps}, {str(marks.path)!r})"):
+        for source in (LOAD, LAST.format(round=0), FLOW, begun):
             notebook.run(source)
         notebook.run(f"run.wait_for('failed', timeout={MAKING_SECONDS});", seconds=MAKING_SECONDS)
         for number in range(1, rounds + 1):

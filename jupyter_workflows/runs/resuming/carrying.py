@@ -51,7 +51,9 @@ PINNED = FieldMask(paths=["versioning_override"])
 _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
 
-async def resume(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish, seen: str = "") -> str:
+async def resume(
+    reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish, seen: str = "", planned: ResumePlan | None = None
+) -> str:
     """Resumes a run and gives the run id of the execution that goes on.
 
     Args:
@@ -60,6 +62,7 @@ async def resume(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish
         bundle: The corrected code.
         wish: From where, and with what.
         seen: The execution the person looked at; where it was resumed meanwhile, the new one is the answer.
+        planned: The plan of this wish as it was shown; made anew where the run went on since.
 
     Raises:
         ResumeRefused: It can't be done as wished; says what can.
@@ -69,8 +72,15 @@ async def resume(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish
         successor = await successor_of(reader, seen, asked_at) if seen else ""
         if successor:
             return successor
-        wanted = await plan(reader, workshop, bundle, wish)
-        return await carry_out(reader, workshop, bundle, wanted, wish)
+        if planned is None or not await still_holds(reader, planned):
+            planned = await plan(reader, workshop, bundle, wish)
+        return await carry_out(reader, workshop, bundle, planned, wish)
+
+
+async def still_holds(reader: RunReader, planned: ResumePlan) -> bool:
+    """Whether nothing happened to a run since a plan was made: a long history is not read twice."""
+    newest = (await reader.describe_execution("")).workflow_execution_info
+    return newest.execution.run_id == planned.run_id and newest.history_length == planned.last_event
 
 
 async def resumed(
@@ -85,7 +95,7 @@ async def resumed(
     bundle = await asyncio.to_thread(workshop.corrected, await reader.run())
     wish = Wish(from_step=from_step)
     wanted = await plan(reader, workshop, bundle, wish)
-    run_id = "" if only_plan else await resume(reader, workshop, bundle, wish, seen)
+    run_id = "" if only_plan else await resume(reader, workshop, bundle, wish, seen, wanted)
     return wanted, run_id
 
 

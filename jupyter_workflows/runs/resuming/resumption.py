@@ -45,7 +45,8 @@ class Resumption:
         from ..handle import Run
 
         run = self.run
-        run_id = loop_thread().run(resume(run.new_reader(), workshop_in_force(), self.bundle, self.wish, seen))
+        begun = resume(run.new_reader(), workshop_in_force(), self.bundle, self.wish, seen, self.plan)
+        run_id = loop_thread().run(begun)
         return Run(run.access, run.id, run_id, result_type=run.result_type)
 
     def __repr__(self) -> str:
