@@ -24,6 +24,8 @@ OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCS
 NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
 # What Temporal says when a run has ended; the status code is the one of an unknown run.
 ENDED = "already completed"
+# How it begins where a text can be the id of no run.
+NO_IDS = ("Invalid RunId", "WorkflowId is not set")
 
 
 AWAY_SECONDS = 60.0
@@ -176,7 +178,7 @@ def translated(error: RPCError, access: RunAccess, run_id: str) -> JupyterWorkfl
     namespace = access.client.namespace
     if error.status == RPCStatusCode.NOT_FOUND and ENDED in error.message:
         return JupyterWorkflowsError(f"run {run_id} has ended already")
-    if error.status == RPCStatusCode.NOT_FOUND or (error.status == RPCStatusCode.INVALID_ARGUMENT and run_id):
+    if error.status == RPCStatusCode.NOT_FOUND or error.message.startswith(NO_IDS):
         where = f"the server at {access.address} (namespace {namespace})"
         return RunNotFound(f"{where} knows no run {run_id!r}: `%workflow runs` lists those there are")
     if error.status in OUT_OF_REACH:
