@@ -30,6 +30,7 @@ from ..connection import loop_thread
 from ..errors import DurableCellError
 from ..notebook.bundle import BundleFiles, write_bundle
 from ..notebook.items import Closure
+from ..payloads import bare
 from ..payloads.values import ValueConverter
 from ..runs.client import StartRequest, start_run
 from ..schema.durable import CellRecord, CellRun, CellStatus, KernelIdentity
@@ -113,7 +114,7 @@ class NotebookRun:
 
     def fetch(self, payloads: list[Payload]) -> list[Payload]:
         """The payloads that a record refers to."""
-        return loop_thread().run(values.fetch(self.session.client().data_converter, payloads))
+        return loop_thread().run(bare(self.session.client().data_converter, payloads))
 
     # A cell that runs ------------------------------------------------------------------------------------------------
 

@@ -117,11 +117,3 @@ async def send(converter: DataConverter, payloads: list[Payload], *, workflow_id
     target = StorageDriverWorkflowInfo(id=workflow_id, namespace=namespace)
     owned = converter._with_store_context(StorageDriverStoreContext(target=target))  # pyright: ignore[reportPrivateUsage]
     return await owned.encode([RawValue(payload) for payload in payloads])
-
-
-async def fetch(converter: DataConverter, payloads: list[Payload]) -> list[Payload]:
-    """The payloads that history refers to."""
-    if not payloads:
-        return []
-    found = await converter.decode(payloads, [RawValue] * len(payloads))
-    return [raw.payload for raw in found]

@@ -6,9 +6,9 @@ while history keeps a reference. Nothing is ever pickled.
 
 from __future__ import annotations
 
-from .converter import data_converter
+from .converter import bare, data_converter
 from .selection import select_storage
 from .storage import FileStorage, Garbage, collect_garbage
 from .values import check
 
-__all__ = ["FileStorage", "Garbage", "check", "collect_garbage", "data_converter", "select_storage"]
+__all__ = ["FileStorage", "Garbage", "bare", "check", "collect_garbage", "data_converter", "select_storage"]

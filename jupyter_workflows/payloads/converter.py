@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.converter import DataConverter, ExternalStorage, PayloadCodec, StorageDriver, StorageDriverSelectContext
 
 from .failures import EncryptableFailureTexts, FailureTexts
@@ -41,6 +42,14 @@ def data_converter(*storages: StorageDriver, codec: PayloadCodec | None = None) 
         payload_codec=codec,
         external_storage=external,
     )
+
+
+async def bare(converter: DataConverter, payloads: Sequence[Payload]) -> list[Payload]:
+    """Payloads without encryption, fetched from where large ones are kept."""
+    if not payloads:
+        return []
+    kinds: list[type] = [RawValue] * len(payloads)
+    return [raw.payload for raw in await converter.decode(payloads, kinds)]
 
 
 def _first(storages: Sequence[StorageDriver], _context: StorageDriverSelectContext, _payload: Payload) -> StorageDriver:

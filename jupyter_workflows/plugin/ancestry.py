@@ -27,6 +27,7 @@ from ..security.identity import TrustedKeys
 LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
 FORK_MEMO = "forked"
+REPLACE = "jupyter_workflows.replace"
 ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",

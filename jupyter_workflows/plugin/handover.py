@@ -27,13 +27,13 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from ..authoring.behaviour import BundleBehaviour
 from ..authoring.effects import EFFECT_KEY
 from ..authoring.ledger import KEPT_KEY, kept_in
+from ..payloads import bare
 from ..payloads.types import validate
 from ..schema import Kept
 from ..schema.resumes import Replacements
 from ..security.identity import TrustedKeys
-from .ancestry import Ancestor, Recorded, ancestors, signal_after
+from .ancestry import REPLACE, Ancestor, Recorded, ancestors, signal_after
 
-REPLACE = "jupyter_workflows.replace"
 REPLACEMENTS_WITHIN_SECONDS = 30.0
 RUNS_REMEMBERED = 64
 
@@ -162,7 +162,7 @@ class Inbound(ActivityInboundInterceptor):
 
     async def same_input(self, found: Recorded, input: ExecuteActivityInput) -> bool:
         """Whether the step is asked what it was asked then."""
-        then = await bare(self.handover.client, found.input)
+        then = await bare(self.handover.client.data_converter, found.input)
         now = temporalio.activity.payload_converter().to_payloads(input.args)
         return [comparable(payload) for payload in then] == [comparable(payload) for payload in now]
 
@@ -170,7 +170,7 @@ class Inbound(ActivityInboundInterceptor):
         """The result as it was recorded, with where it comes from."""
         if not found.result:
             return None
-        (payload,) = await bare(self.handover.client, found.result[:1])
+        (payload,) = await bare(self.handover.client.data_converter, found.result[:1])
         if ancestor.id:
             earlier = kept_in(payload)
             kept = Kept(run_id=ancestor.run_id, id=ancestor.id, replaced_by=earlier.replaced_by if earlier else "")
@@ -203,12 +203,6 @@ def typed(fn: Callable[..., Any], values: list[Any]) -> list[Any]:
     converter = temporalio.activity.payload_converter()
     payloads = converter.to_payloads(values)
     return converter.from_payloads(payloads, cast("list[type] | None", hints if len(hints) == len(values) else None))
-
-
-async def bare(client: Client, payloads: list[Payload]) -> list[Payload]:
-    """Payloads without encryption, fetched from where large ones are kept."""
-    raws = await client.data_converter.decode(payloads, [temporalio.common.RawValue] * len(payloads))
-    return [cast("temporalio.common.RawValue", raw).payload for raw in raws]
 
 
 def comparable(payload: Payload) -> object:

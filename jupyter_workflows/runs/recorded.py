@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import temporalio.activity
-import temporalio.common
-from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
@@ -16,6 +13,7 @@ from ..authoring.effects import any_undo, key_in, undo_of
 from ..authoring.ledger import is_of_another_run
 from ..authoring.rollback import undo_run_id
 from ..authoring.undo_run import READ_EFFECTS, packed
+from ..payloads import bare
 from ..schema import RecordedEffect, RollBackOrder
 from .orders import check_order
 
@@ -63,8 +61,8 @@ async def effects_in(
             if draft.undoes or draft.status != "completed":
                 continue
             if undo_of(activity):
-                inputs = await plain(client, draft.arguments)
-                output = (await plain(client, draft.results[:1]))[0]
+                inputs = await bare(client.data_converter, draft.arguments)
+                output = (await bare(client.data_converter, draft.results[:1]))[0]
                 if is_of_another_run(output):
                     continue
                 effect = RecordedEffect(
@@ -80,9 +78,3 @@ async def effects_in(
         if reduction.closing.status != "continued_as_new":
             return found, undone
         run_id = reduction.closing.next_run_id
-
-
-async def plain(client: Client, payloads: Sequence[Payload]) -> list[Payload]:
-    """Payloads as a workflow sees them: decrypted, and fetched where they are kept outside of history."""
-    kinds: list[type] = [temporalio.common.RawValue] * len(payloads)
-    return [value.payload for value in await client.data_converter.decode(payloads, kinds)]

@@ -12,8 +12,7 @@ from temporalio.api.deployment.v1 import WorkerDeploymentVersion as Version
 from temporalio.common import PinnedVersioningOverride, WorkerDeploymentVersion
 
 from ...errors import JupyterWorkflowsError
-from ...plugin.ancestry import FORK_MEMO
-from ...plugin.handover import REPLACE
+from ...plugin.ancestry import FORK_MEMO, REPLACE
 from ...schema.resumes import ForkMark, ResumePlan
 from ..access import RunAccess
 from ..client import StartRequest, starting

@@ -11,7 +11,7 @@ from typing import Any
 import temporalio.common
 
 from ...errors import ResumeRefused
-from ...plugin.handover import bare
+from ...payloads import bare
 from ...schema import BundledWorkflow, Manifest, Step
 from ...schema.resumes import PlannedStep, ResumePlan
 from ..arguments import parameters, rearranged
@@ -161,7 +161,7 @@ def workflow_in(bundle: Path, name: str) -> BundledWorkflow:
 
 async def arguments_of(reader: RunReader, record: Record, workflow: BundledWorkflow) -> Mapping[str, Any]:
     """What a run was started with, by the names of the signature of then."""
-    payloads = await bare(reader.access.client, list(record.reduction.arguments))
+    payloads = await bare(reader.access.client.data_converter, record.reduction.arguments)
     manifest = record.snapshot.manifest
     then = next((found for found in manifest.workflows if found.name == workflow.name), None) if manifest else None
     values = [temporalio.common.RawValue(payload) for payload in payloads]
@@ -170,7 +170,7 @@ async def arguments_of(reader: RunReader, record: Record, workflow: BundledWorkf
 
 async def bare_of(reader: RunReader, draft: Draft) -> list[Any]:
     """The payloads of a signal, readable."""
-    return list(await bare(reader.access.client, list(draft.arguments)))
+    return list(await bare(reader.access.client.data_converter, draft.arguments))
 
 
 def signals_before(record: Record, event_id: int) -> list[Draft]:

@@ -28,7 +28,7 @@ from temporalio.service import RPCError
 
 from ...authoring.execution import GO_ON, KEEP
 from ...errors import ResumeRefused, WorkerUnavailable
-from ...plugin.handover import REPLACE
+from ...plugin.ancestry import REPLACE
 from ...schema import KeptAct
 from ...schema.resumes import Replacements, ResumeMark, ResumePlan
 from ..access import RunAccess, in_our_words, translated
@@ -52,7 +52,13 @@ _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary
 
 
 async def resume(
-    reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish, seen: str = "", planned: ResumePlan | None = None
+    reader: RunReader,
+    workshop: Workshop,
+    bundle: Path,
+    wish: Wish,
+    *,
+    seen: str = "",
+    planned: ResumePlan | None = None,
 ) -> str:
     """Resumes a run and gives the run id of the execution that goes on.
 
@@ -95,7 +101,7 @@ async def resumed(
     bundle = await asyncio.to_thread(workshop.corrected, await reader.run())
     wish = Wish(from_step=from_step)
     wanted = await plan(reader, workshop, bundle, wish)
-    run_id = "" if only_plan else await resume(reader, workshop, bundle, wish, seen, wanted)
+    run_id = "" if only_plan else await resume(reader, workshop, bundle, wish, seen=seen, planned=wanted)
     return wanted, run_id
 
 

@@ -45,7 +45,8 @@ class Resumption:
         from ..handle import Run
 
         run = self.run
-        begun = resume(run.new_reader(), workshop_in_force(), self.bundle, self.wish, seen, self.plan)
+        workshop = workshop_in_force()
+        begun = resume(run.new_reader(), workshop, self.bundle, self.wish, seen=seen, planned=self.plan)
         run_id = loop_thread().run(begun)
         return Run(run.access, run.id, run_id, result_type=run.result_type)
 
