@@ -45,6 +45,7 @@ from .runs.access import RunAccess
 from .runs.client import StartRequest
 from .runs.handle import Run
 from .runs.listing import Filter, since_of
+from .runs.placement import served_queue
 from .runs.rewinding import set_rewinder
 from .runs.statistics import HISTORIES, RUNS, TARGET
 from .security.identity import local_user
@@ -245,19 +246,20 @@ class Session:
 
         Raises:
             RunAlreadyExists: The wanted id is taken.
-            WorkerUnavailable: The bundle can't be loaded.
+            WorkerUnavailable: The bundle can't be loaded, or no worker of the workspace's queue asks for work.
         """
         options = workflow.start_options
         client = self.client()
         spec = self.host_spec()
+        queue = options.queue or loop_thread().run(served_queue(RunAccess.of(client, self.home)))
         request = replace(
-            self.request(workflow, bundle, values, queue=options.queue), id=options.id, if_exists=options.if_exists
+            self.request(workflow, bundle, values, queue=queue), id=options.id, if_exists=options.if_exists
         )
 
         def send() -> Run[Any]:
             return run_client.start_run(client, request, home=self.home, result_type=workflow.result_type)
 
-        if options.queue is not None:
+        if queue is not None:
             return send()
         if options.if_exists != "raise" or not self.runtime().has_loaded(spec, bundle.path):
             self.load(bundle)

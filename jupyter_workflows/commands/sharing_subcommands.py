@@ -131,7 +131,7 @@ SHARING = (
             option("--id", metavar="ID", help="the schedule's id; default: the workflow's name"),
             option("--paused", action="store_true", help="it waits for `schedules resume ID`"),
             option("--note", metavar="TEXT", default="", help="why it is as it is"),
-            option("--queue", metavar="QUEUE", help="whose workers run it; default: your own"),
+            option("--queue", metavar="QUEUE", help="whose workers run it; default: the workspace's"),
         ],
         [
             "schedule nightly --cron '0 2 * * *' --timezone Europe/Paris",

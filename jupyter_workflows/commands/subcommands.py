@@ -116,7 +116,11 @@ SUBCOMMANDS = (
         "that holds it. The arguments are a JSON object of names and values, a JSON list, or one plain JSON value.",
         [
             *START,
-            option("--queue", metavar="QUEUE", help="whose workers run it, as `worker` names them; default: your own"),
+            option(
+                "--queue",
+                metavar="QUEUE",
+                help="whose workers run it, as `worker` names them; default: the workspace's",
+            ),
         ],
         ['start review \'{"contract_id": "C-17"}\'', "start nightly --id nightly-2026-11-22 --if-exists attach"],
     ),
@@ -495,8 +499,11 @@ SUBCOMMANDS = (
         "serve a bundle until interrupted",
         "Serves the runs of one bundle on the configured Temporal server, in this process. The embedded runtime has "
         "workers of its own; this is for a server of yours.",
-        [option("path", metavar="PATH", help="the bundle's directory", candidates="paths")],
-        ["worker ~/bundles/jw_0123456789abcdef"],
+        [
+            option("path", metavar="PATH", help="the bundle's directory", candidates="paths"),
+            option("--queue", metavar="QUEUE", help="the task queue, such as a workspace's; default: the bundle's own"),
+        ],
+        ["worker ~/bundles/jw_0123456789abcdef", "worker ~/bundles/jw_0123456789abcdef --queue research"],
     ),
     *SHARING,
 )

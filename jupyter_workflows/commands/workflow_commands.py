@@ -14,11 +14,12 @@ from ..authoring import Workflow
 from ..errors import ClosureError, CommandError, ConnectionFailed
 from ..notebook.bundle import read_bundle
 from ..notebook.catalog import live_workflows, newest
+from ..runs import deployments
 from ..runs.static_html import render_diagnostics
 from ..schema import Diagnostic, Manifest
 from ..security.identity import TrustedKeys
 from ..session import Session, checked_arguments
-from ..worker import ANYBODY, bundle_worker, load_bundle, task_queue
+from ..worker import ANYBODY, bundle_worker, load_bundle, pinned_version, task_queue
 from .arguments import call_arguments
 from .outcomes import Outcome
 from .run_commands import run_outcome
@@ -144,15 +145,22 @@ def worker(session: Session, arguments: Namespace) -> Outcome:
         raise CommandError(
             "the embedded runtime serves its bundles itself: set TEMPORAL_ADDRESS to the server this worker is for"
         )
-    asyncio.run(serve(session, path))
+    asyncio.run(serve(session, path, arguments.queue))
     return Outcome(data={"path": str(path)}, shown=Facts("the worker has ended"))
 
 
-async def serve(session: Session, path: Path) -> None:
+async def serve(session: Session, path: Path, named: str | None) -> None:
     """Serves a bundle on the configured server.
+
+    Args:
+        session: Whose home and connection it is.
+        path: The bundle's directory.
+        named: The task queue, which newer bundles may take over: then new runs on it start on this one. None for the
+            bundle's own.
 
     Raises:
         ConnectionFailed: The server can't be reached.
+        CommandError: The server takes no worker of such a queue.
     """
     from ..connection import connect
 
@@ -162,12 +170,15 @@ async def serve(session: Session, path: Path) -> None:
     trusted.load()
     bundle = load_bundle(path, trusted)
     client = await connect(session.settings, home=session.home)
-    queue = task_queue(bundle.manifest.digest, ANYBODY)
+    queue, version = named or task_queue(bundle.manifest.digest, ANYBODY), bundle.manifest.digest[:16]
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows knows no such signal
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     # Its end takes nothing more, lets steps finish for a while and hands the rest back.
-    async with bundle_worker(client, bundle):
+    deployment = pinned_version(named, version) if named else None
+    async with bundle_worker(client, bundle, queue=queue, deployment=deployment):
+        if named:
+            await deployments.promote(client, named, version, force=True)
         what = ", ".join(bundle.workflows)
         sys.stderr.write(f"serving {what} of {path} on {session.settings.address}, queue {queue}\n")
         await stop.wait()

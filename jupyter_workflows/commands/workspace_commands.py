@@ -16,6 +16,7 @@ from ..errors import CommandError
 from ..local.server import NAMESPACE
 from ..runs.access import RunAccess, in_our_words, person_of
 from ..runs.budgets import OF_PERIOD, BudgetWatch, budget_words, is_spent
+from ..runs.pollers import read_pollers_of_queue
 from ..schema.budgets import WorkspaceBudget
 from ..security.rights import MANAGE, ROLES
 from ..security.workspaces import Workspace, WorkspacesFile
@@ -43,7 +44,7 @@ def workspace(session: Session, arguments: Namespace) -> Outcome:
         found.check(person, namespace, MANAGE)
         apply(session.client(), session, here)
     mine = sorted(found.roles_of(person, namespace), key=ROLES.index)
-    return told(here, file, mine, kept(session, here), used(session, here, file))
+    return told(here, file, mine, kept(session, here), used(session, here), polled(session, here))
 
 
 def nobody_named(file: WorkspacesFile, namespace: str) -> Outcome:
@@ -62,12 +63,19 @@ def kept(session: Session, workspace: Workspace) -> timedelta | None:
     return loop_thread().run(retention(session.client(), session))
 
 
-def used(session: Session, workspace: Workspace, file: WorkspacesFile) -> list[WorkspaceBudget]:
+def used(session: Session, workspace: Workspace) -> list[WorkspaceBudget]:
     """What is used of its budgets; Temporal is asked only where there are any."""
     if not workspace.budgets:
         return []
     access = RunAccess.of(session.client(), session.home)
-    return loop_thread().run(BudgetWatch(file).used(access, workspace))
+    return loop_thread().run(BudgetWatch().used(access, workspace))
+
+
+def polled(session: Session, workspace: Workspace) -> int:
+    """How many workers of its task queue ask for work; Temporal is asked only where it names one."""
+    if workspace.queue is None:
+        return 0
+    return loop_thread().run(read_pollers_of_queue(session.client(), workspace.queue)).live
 
 
 async def retention(client: Client, session: Session) -> timedelta:
@@ -105,6 +113,7 @@ def told(
     mine: list[Any],
     keeps: timedelta | None,
     budgets: list[WorkspaceBudget],
+    workers: int,
 ) -> Outcome:
     """The workspace, and what the local user is in it."""
     members = {role: sorted(workspace.members.get(role, ())) for role in ROLES}
@@ -119,6 +128,9 @@ def told(
         differs = keeps != timedelta(days=wanted)
         note = f"; the file wants {wanted}: `workspace apply`" if differs else ""
         facts.append(("closed runs kept", Cell(f"{keeps.days} days{note}", "waiting" if differs else "plain")))
+    if workspace.queue is not None:
+        asking = f"{workers} ask for work" if workers else "none asks for work: runs are refused"
+        facts.append(("workers of queue", Cell(f"{workspace.queue}: {asking}", "plain" if workers else "bad")))
     for budget in budgets:
         look = "bad" if is_spent(budget) else "plain"
         facts.append((f"budget {OF_PERIOD[budget.period]}", Cell(budget_words(budget), look)))
@@ -131,6 +143,8 @@ def told(
         "encryption": "required" if workspace.encrypted else "optional",
         "retention_days": wanted,
         "kept_days": keeps.total_seconds() / 86_400 if keeps is not None else None,
+        "queue": workspace.queue,
+        "workers": workers if workspace.queue is not None else None,
         "budgets": [budget.model_dump(mode="json") for budget in budgets],
     }
     return Outcome(

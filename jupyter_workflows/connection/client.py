@@ -124,6 +124,14 @@ async def connect(
     raise await diagnose(settings, reason)
 
 
+def own_plugin(settings: Settings, home: Places | None) -> Plugin:
+    """The package's own plugin, for a client that a worker is made of."""
+    from ..plugin import EnginePlugin
+
+    pace = SELDOM if is_near(settings) else OFTEN
+    return EnginePlugin(home.limits if home else None, checkpoint=pace, workspaces=partial(workspaces_of, home))
+
+
 def workspaces_of(home: Places | None) -> WorkspacesFile | None:
     """The file of workspaces that a home or the environment names; None where neither is there."""
     if home is None and VARIABLE not in os.environ:

@@ -20,6 +20,7 @@ from ..runs.access import RunAccess
 from ..runs.arguments import checked
 from ..runs.client import StartRequest, starting
 from ..runs.handle import Run
+from ..runs.placement import served_queue
 from ..runs.untrusted import one_line
 from ..worker import task_queue
 from .paths import Home
@@ -88,11 +89,28 @@ async def start(access: RunAccess, home: Home, settings: Settings | None, wanted
     workflow = wanted.found.workflow
     values = checked(workflow, wanted.arguments)
     spec = host_of(home, str(wanted.found.path), settings)
+    if queue := await served_queue(access):
+        return await known_as_wanted(await starting(access, request_of(wanted, values, spec, queue)), wanted)
     hold = await asyncio.to_thread(served, home, spec, wanted.found)
     try:
-        run = await starting(access, request_of(wanted, values, spec))
+        run = await starting(access, request_of(wanted, values, spec, task_queue(digest_of(wanted), spec.key)))
     finally:
         hold.close()
+    return await known_as_wanted(run, wanted)
+
+
+def digest_of(wanted: Wanted) -> str:
+    """The digest of the bundle."""
+    return wanted.found.manifest.digest
+
+
+async def known_as_wanted(run: Run[Any], wanted: Wanted) -> Run[Any]:
+    """The run, if its id is not that of a run of another workflow.
+
+    Raises:
+        RunAlreadyExists: It is.
+    """
+    workflow = wanted.found.workflow
     if wanted.id is not None and (known := await run.reader.run()).workflow != workflow.name:
         raise RunAlreadyExists(
             f"{one_line(wanted.id, 80)!r} is the id of a run of {one_line(known.workflow, 80)}: take another id"
@@ -100,15 +118,15 @@ async def start(access: RunAccess, home: Home, settings: Settings | None, wanted
     return run
 
 
-def request_of(wanted: Wanted, values: list[Any], spec: HostSpec) -> StartRequest:
+def request_of(wanted: Wanted, values: list[Any], spec: HostSpec, queue: str) -> StartRequest:
     """What is asked of Temporal."""
-    workflow, manifest = wanted.found.workflow, wanted.found.manifest
+    workflow = wanted.found.workflow
     seconds = workflow.timeout_seconds
     return StartRequest(
         workflow=workflow.name,
         args=values,
-        task_queue=task_queue(manifest.digest, spec.key),
-        bundle=manifest.digest[:16],
+        task_queue=queue,
+        bundle=digest_of(wanted)[:16],
         id=wanted.id,
         if_exists="attach" if wanted.id is not None else "raise",
         timeout=timedelta(seconds=seconds) if seconds is not None else None,

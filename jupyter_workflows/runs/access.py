@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
 from ..schema import Manifest
 from ..security.identity import local_user
-from ..security.workspaces import Person, WorkspacesFile
+from ..security.workspaces import Person, Workspace, WorkspacesFile
 
 OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
@@ -104,6 +104,7 @@ class RunAccess:
         serve: Has the worker host of a task queue up, and gives what lets go of it.
         bundles: Directory of the bundles.
         person: Gives who acts, with their groups.
+        workspaces: The file that says which workspaces there are.
     """
 
     client: Client
@@ -115,16 +116,26 @@ class RunAccess:
     serve: Callable[[str], Callable[[], None]] = served_elsewhere
     bundles: Path | None = None
     person: Callable[[str | Person | None], Person] = person_of
+    workspaces: WorkspacesFile | None = None
 
     @classmethod
-    def of(cls, client: Client, home: RunPlaces | None = None) -> RunAccess:
-        """The access of a process with this home; `JUPYTER_WORKFLOWS_UI_ADDRESS` names a Web UI."""
+    def of(
+        cls, client: Client, home: RunPlaces | None = None, *, workspaces: WorkspacesFile | None = None
+    ) -> RunAccess:
+        """The access of a process with this home; `JUPYTER_WORKFLOWS_UI_ADDRESS` names a Web UI.
+
+        Args:
+            client: A connected client.
+            home: The home.
+            workspaces: Another file of workspaces than the home's.
+        """
         ui_address = os.environ.get(UI_ADDRESS) or None
         if home is None:
             return cls(client, ui_address=ui_address)
         bundles = home.bundles
         # What was decrypted is not written to the disk.
         cache = None if client.data_converter.payload_codec else home.cache
+        file = workspaces or WorkspacesFile.of_home(home.data)
         return cls(
             client,
             home.keys,
@@ -134,8 +145,19 @@ class RunAccess:
             home.tokens,
             home.serve,
             bundles,
-            partial(person_of, workspaces=WorkspacesFile.of_home(home.data)),
+            partial(person_of, workspaces=file),
+            file,
         )
+
+    @property
+    def workspace(self) -> Workspace | None:
+        """The workspace of the client's namespace; None where there is no file, or it does not name it.
+
+        Raises:
+            WorkspacesInvalid: The file can't be used.
+        """
+        found = self.workspaces.read() if self.workspaces else None
+        return found.workspaces.get(self.client.namespace) if found else None
 
     @property
     def address(self) -> str:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from ..plugin.books import Books, utc_now
 from ..schema.budgets import Period, Spent, WorkspaceBudget
-from ..security.workspaces import Workspace, WorkspacesFile
+from ..security.workspaces import Workspace
 from .access import RunAccess, in_our_words
 
 OF_PERIOD: dict[Period, str] = {"run": "of a run", "day": "today", "month": "this month"}
 
 
 class BudgetWatch:
-    """Tells what is used of the budgets of the workspace that a client is connected to, again and again.
+    """Tells what is used of the budgets of the workspace that a client is connected to, again and again."""
 
-    Args:
-        file: What says which workspaces there are.
-    """
-
-    def __init__(self, file: WorkspacesFile) -> None:
-        self.file = file
+    def __init__(self) -> None:
         self.books: Books | None = None
 
     async def look(self, access: RunAccess) -> tuple[Workspace | None, list[WorkspaceBudget]]:
@@ -30,8 +25,7 @@ class BudgetWatch:
             ConnectionFailed: The server is out of reach.
             WorkspacesInvalid: The file can't be used.
         """
-        found = self.file.read()
-        workspace = found.workspaces.get(access.client.namespace) if found else None
+        workspace = access.workspace
         return workspace, await self.used(access, workspace) if workspace else []
 
     async def used(self, access: RunAccess, workspace: Workspace) -> list[WorkspaceBudget]:

@@ -1,10 +1,11 @@
-"""Which workers of a version ask for work: what Temporal knows of its task queues' pollers.
+"""Which workers of a version, or of a task queue, ask for work: what Temporal knows of its task queues' pollers.
 
 A worker asks anew within a minute, so one that was killed counts for a minute more; one that ended in order said so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ ENDING = (WorkerStatus.WORKER_STATUS_SHUTTING_DOWN, WorkerStatus.WORKER_STATUS_S
 
 @dataclass(frozen=True)
 class Pollers:
-    """The workers of a version that ask for runs to carry out.
+    """The workers that ask for runs to carry out.
 
     Attributes:
         live: How many there are.
@@ -55,14 +56,32 @@ async def read_pollers(client: Client, name: str, build_id: str) -> Pollers:
         for queue in found.version_task_queues:
             if queue.type == TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW:
                 seen |= await pollers_of_queue(client, queue.name, version)
-    ended = await ended_workers(client, name, build_id)
+    ended = await ended_workers(client, f"DeploymentName = {quoted(name)} AND BuildId = {quoted(build_id)}")
+    return pollers_of(seen, ended)
+
+
+async def read_pollers_of_queue(client: Client, queue: str) -> Pollers:
+    """The workers of a task queue, whatever their version.
+
+    Raises:
+        ConnectionFailed: The server does not answer, or does not let us.
+    """
+    with in_our_words(RunAccess(client)):
+        seen = await pollers_of_queue(client, queue)
+    return pollers_of(seen, await ended_workers(client, f"TaskQueue = {quoted(queue)}"))
+
+
+def pollers_of(seen: Mapping[str, datetime], ended: Collection[str]) -> Pollers:
+    """Those that asked lately and did not end."""
     now = datetime.now(UTC)
     live = [worker for worker, asked_at in seen.items() if now - asked_at < FRESH and worker not in ended]
     return Pollers(len(live), max(seen.values(), default=None))
 
 
-async def pollers_of_queue(client: Client, queue: str, version: WorkerDeploymentVersion) -> dict[str, datetime]:
-    """When each worker of a version last asked a queue for runs, by the worker's identity."""
+async def pollers_of_queue(
+    client: Client, queue: str, version: WorkerDeploymentVersion | None = None
+) -> dict[str, datetime]:
+    """When each worker, or each of a version, last asked a queue for runs, by the worker's identity."""
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
         task_queue=TaskQueue(name=queue),
@@ -72,14 +91,16 @@ async def pollers_of_queue(client: Client, queue: str, version: WorkerDeployment
     return {
         poller.identity: poller.last_access_time.ToDatetime(tzinfo=UTC)
         for poller in described.pollers
-        if poller.deployment_options.deployment_name == version.deployment_name
-        and poller.deployment_options.build_id == version.build_id
+        if version is None
+        or (
+            poller.deployment_options.deployment_name == version.deployment_name
+            and poller.deployment_options.build_id == version.build_id
+        )
     }
 
 
-async def ended_workers(client: Client, name: str, build_id: str) -> set[str]:
-    """The identities of a version's workers of which all have said that they end."""
-    query = f"DeploymentName = {quoted(name)} AND BuildId = {quoted(build_id)}"
+async def ended_workers(client: Client, query: str) -> set[str]:
+    """The identities of the workers that a query finds of which all have said that they end."""
     request = ListWorkersRequest(namespace=client.namespace, page_size=MANY, query=query)
     running: dict[str, bool] = {}
     # Older servers have no such list.

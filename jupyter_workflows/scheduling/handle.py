@@ -13,6 +13,7 @@ from ..errors import AuthoringError
 from ..notebook.bundle import BundleFiles, read_bundle
 from ..notebook.catalog import live_workflows, newest
 from ..runs.access import RunAccess
+from ..runs.placement import workspace_queue
 from ..schema.schedules import ScheduleState
 from ..security.identity import local_user
 from ..session import Session, current
@@ -46,7 +47,7 @@ class Wish:
         catch_up: How late a start may be made up for.
         paused: Whether it waits for `resume` first.
         note: Why it is as it is.
-        queue: Whose workers run it; by default the worker host of the notebook.
+        queue: Whose workers run it; by default the workspace's, else the worker host of the notebook.
         backfill: Periods whose starts are made up for now.
     """
 
@@ -143,10 +144,12 @@ def scheduled(session: Session, wish: Wish) -> Schedule:
     check_backfill(wish.backfill)
     bundle, workflow = code_of(session, live, name)
     values = session.arguments(workflow, tuple(wish.args), dict(wish.kwargs))
+    access = access_of(session)
+    queue = wish.queue or workspace_queue(access)
     plan = Plan(
         id=wanted,
         times=wish.times,
-        start=session.request(workflow, bundle, values, queue=wish.queue),
+        start=session.request(workflow, bundle, values, queue=queue),
         overlap=wish.overlap,
         catch_up=wish.catch_up,
         paused=wish.paused,
@@ -154,8 +157,7 @@ def scheduled(session: Session, wish: Wish) -> Schedule:
         backfill=wish.backfill,
     )
     policy_of(plan)
-    access = access_of(session)
-    if wish.queue is None:
+    if queue is None:
         # That its imports fail is better known now; and its host is remembered for when nobody is here.
         session.load(bundle)
     loop_thread().run(make(access, session.home, plan))
@@ -204,7 +206,7 @@ def schedule(
         id: The schedule's id, with which the ids of its runs begin; by default the workflow's name.
         paused: Whether it waits for `resume()` first.
         note: Why it is as it is.
-        queue: Whose workers run it; by default the worker host of this notebook.
+        queue: Whose workers run it; by default the workspace's, else the worker host of this notebook.
         **kwargs: What each run is given, by name.
 
     Raises:

@@ -10,6 +10,7 @@
     retention_days = 90
     budget.run = { tokens = 200_000 }
     budget.month = { tokens = 50_000_000 }
+    queue = "research"
     admin = ["ada"]
     author = ["group:staff"]
     reviewer = ["group:risk", "dan@company.com"]
@@ -44,7 +45,7 @@ MAX_BYTES = 1_000_000
 MAX_NAME = 200
 MAX_RETENTION_DAYS = 36_500
 MAX_COOLDOWN_SECONDS = 3_600
-SETTINGS = ("namespace", "encryption", "retention_days", "budget", "prices")
+SETTINGS = ("namespace", "encryption", "retention_days", "budget", "prices", "queue")
 HEADER = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 
 
@@ -76,6 +77,7 @@ class Workspace:
         retention_days: How long closed runs are to be kept; None leaves it as it is.
         budgets: What its runs may take of models, each of them and all together.
         prices: What models cost in it, whatever a worker's environment says; None leaves it to that.
+        queue: The task queue whose workers run what is started in it; None for those of who starts it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Workspace:
     retention_days: int | None = None
     budgets: Mapping[Period, Allowance] = field(default_factory=dict["Period", Allowance])
     prices: Mapping[str, Mapping[str, float]] | None = None
+    queue: str | None = None
 
     @property
     def counts_money(self) -> bool:
@@ -336,8 +339,11 @@ class Reader:
                 f"retention_days = {days} is shorter than the month whose runs budget.month counts: set {MONTH_DAYS}"
             )
             self.refuse("retention_days", table, reason)
+        queue = content.get("queue")
+        if queue is not None and (not isinstance(queue, str) or not queue.strip() or len(queue) > MAX_NAME):
+            self.refuse("queue", table, f"queue = {queue!r} is no name of a task queue")
         priced = self.prices(table, content)
-        found = Workspace(name, namespace, members, encryption == "required", days, budgets, priced)
+        found = Workspace(name, namespace, members, encryption == "required", days, budgets, priced, queue)
         if found.counts_money and priced is None:
             self.refuse("budget", table, f"a budget of money needs prices: write [{table}.prices]")
         return found

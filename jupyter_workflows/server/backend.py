@@ -23,6 +23,7 @@ from ..local.paths import Home
 from ..local.runtime import Runtime
 from ..local.server import NAMESPACE
 from ..runs.access import RunAccess
+from ..security.workspaces import WorkspacesFile
 
 State = Literal["stopped", "starting", "connected", "lost", "failed"]
 WATCH_SECONDS = 1.0
@@ -43,12 +44,20 @@ class Backend:
         may_start: Whether the embedded runtime may be started from here.
         changed: Called when anything here has changed.
         moved: Called with what runs are reached with, each time that is new; with None when it is gone.
+        workspaces: What says which workspaces there are; the home's file by default.
     """
 
     def __init__(
-        self, home: Home, *, may_start: bool, changed: Callable[[], None], moved: Callable[[RunAccess | None], None]
+        self,
+        home: Home,
+        *,
+        may_start: bool,
+        changed: Callable[[], None],
+        moved: Callable[[RunAccess | None], None],
+        workspaces: WorkspacesFile | None = None,
     ) -> None:
         self.home = home
+        self.workspaces = workspaces
         self.may_start = may_start
         self.changed = changed
         self.moved = moved
@@ -119,7 +128,7 @@ class Backend:
             self._failed_at = time.monotonic()
             self.tell("stopped" if self.ended_on_purpose else "failed", problem=str(error))
             raise
-        self.access = RunAccess.of(client, self.home)
+        self.access = RunAccess.of(client, self.home, workspaces=self.workspaces)
         self.tell("connected")
         self.moved(self.access)
         if self._watching is None or self._watching.done():

@@ -103,7 +103,7 @@ class Hub:
         workspaces: WorkspacesFile | None = None,
     ) -> None:
         self.home = home
-        self.budgets = BudgetWatch(workspaces) if workspaces else None
+        self.budgets = BudgetWatch()
         self.list_seconds = list_seconds
         self.status_seconds = status_seconds
         self.topics: dict[str, Topic] = {}
@@ -112,7 +112,9 @@ class Hub:
         self.tickets = Tickets()
         # The directory whose files people reach through this server; None where it keeps them elsewhere.
         self.root: Path | None = None
-        self.backend = Backend(home, may_start=may_start, changed=self.look_again, moved=self.moved)
+        self.backend = Backend(
+            home, may_start=may_start, changed=self.look_again, moved=self.moved, workspaces=workspaces
+        )
         self.sweeping: asyncio.Task[None] | None = None
 
     # Topics ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from .backend import Backend
 class StatusTopic(PolledTopic):
     """The connection and the worker hosts; looking starts nothing."""
 
-    def __init__(self, backend: Backend, budgets: BudgetWatch | None, tell: Tell, **polled: Any) -> None:
+    def __init__(self, backend: Backend, budgets: BudgetWatch, tell: Tell, **polled: Any) -> None:
         super().__init__("status", tell, **polled)
         self.backend = backend
         self.budgets = budgets
@@ -32,13 +32,13 @@ class StatusTopic(PolledTopic):
         return self.known.model_copy(update={"number": self.number})
 
 
-async def connection_state(backend: Backend, watch: BudgetWatch | None) -> ConnectionState:
+async def connection_state(backend: Backend, watch: BudgetWatch) -> ConnectionState:
     """The connection, the worker hosts and what is used of the workspace's budgets, as they are now."""
     found = await asyncio.to_thread(local_runtime.status, backend.home)
     problems = [problem for problem in (backend.problem, *found.problems) if problem]
     access = backend.access
     workspace, budgets = None, list[WorkspaceBudget]()
-    if watch is not None and access is not None and backend.state == "connected":
+    if access is not None and backend.state == "connected":
         try:
             workspace, budgets = await watch.look(access)
         except JupyterWorkflowsError as error:

@@ -90,6 +90,7 @@ WRONG = [
     ("[workspaces.a]\n[workspaces.a.prices]\nx = 3", "line 2: the price of 'x' is 3"),
     ("[workspaces.a.prices]\nx = { input = -1 }", "line 1: the price of 'x' input = -1 is no number from zero"),
     ("[workspaces.a]\nretention_days = 7\nbudget.month.tokens = 9", "line 2: retention_days = 7 is shorter than"),
+    ("[workspaces.a]\nqueue = ''", "line 2: queue = '' is no name of a task queue"),
     ("[groups]\nrisk = ['group:staff']", "line 2: 'group:staff' in risk: a group has people in it"),
     ("[roles]\nadmin = ['ada']", "line 1: there is no 'roles'"),
     ("workspaces = 3", "line 1: workspaces is no table"),
