@@ -44,7 +44,8 @@ def workspace(session: Session, arguments: Namespace) -> Outcome:
         found.check(person, namespace, MANAGE)
         apply(session.client(), session, here)
     mine = sorted(found.roles_of(person, namespace), key=ROLES.index)
-    return told(here, file, mine, kept(session, here), used(session, here), polled(session, here))
+    keeps, budgets, workers = kept(session, here), used(session, here), polled(session, here)
+    return told(here, file, mine, keeps=keeps, budgets=budgets, workers=workers)
 
 
 def nobody_named(file: WorkspacesFile, namespace: str) -> Outcome:
@@ -111,6 +112,7 @@ def told(
     workspace: Workspace,
     file: WorkspacesFile,
     mine: list[Any],
+    *,
     keeps: timedelta | None,
     budgets: list[WorkspaceBudget],
     workers: int,

@@ -87,13 +87,7 @@ async def connect(
             namespace; names the value, where it was set, and the remedy.
         PayloadError: The storage setting makes no sense, or encryption is on and its keys can't be had.
     """
-    if plugins is None:
-        from ..plugin import EnginePlugin
-
-        pace = SELDOM if is_near(settings) else OFTEN
-        plugins = [
-            EnginePlugin(home.limits if home else None, checkpoint=pace, workspaces=partial(workspaces_of, home))
-        ]
+    plugins = [own_plugin(settings, home)] if plugins is None else plugins
     options = wire_options(settings, home)
     runtime = runtime or native_runtime()
     try:

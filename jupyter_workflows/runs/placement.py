@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import WorkerUnavailable
-from .untrusted import one_line
 from .access import RunAccess
 from .pollers import read_pollers_of_queue
+from .untrusted import one_line
 
 
 def workspace_queue(access: RunAccess) -> str | None:
@@ -39,6 +39,6 @@ async def served_queue(access: RunAccess) -> str | None:
     raise WorkerUnavailable(
         f"runs of workspace {one_line(workspace.name, 80)} are for the workers of the task queue {queue}, as "
         f"{access.workspaces.path} says, and none of them asks for work{when}: start one there, an exported package's "
-        f"with JUPYTER_WORKFLOWS_TASK_QUEUE={queue} or `jupyter workflows worker PATH --queue {queue}`, or name another "
-        "queue for this run: --queue QUEUE, options(queue=...)"
+        f"with JUPYTER_WORKFLOWS_TASK_QUEUE={queue} or `jupyter workflows worker PATH --queue {queue}`, or name "
+        "another queue for this run: --queue QUEUE, options(queue=...)"
     )

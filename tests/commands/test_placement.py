@@ -96,9 +96,9 @@ def test_runs_of_a_workspace_are_for_the_workers_it_names(home: Home, run: Calla
         assert eventually(lambda: run("workspace")[1]["workers"] == 1)
         assert run("start", "placed", "[1]", "--id", "from-a-terminal")[0] == 0
         started_by_a_page("from-a-page")
-        for id in ("from-a-terminal", "from-a-page"):
-            assert eventually(lambda id=id: run("show", id)[1]["result"] == 2)
-            assert run("show", id)[1]["steps"][0]["attempts"][0]["worker"].startswith(f"{worker.pid}@")
+        for run_id in ("from-a-terminal", "from-a-page"):
+            assert eventually(lambda wanted=run_id: run("show", wanted)[1]["result"] == 2)
+            assert run("show", run_id)[1]["steps"][0]["attempts"][0]["worker"].startswith(f"{worker.pid}@")
     finally:
         worker.terminate()
         worker.communicate(timeout=60)
