@@ -5,6 +5,7 @@ page in this process. A comment right above a block says what is special about i
 
     <!-- raises: ApprovalRefused -->      the block ends in this exception
     <!-- not run: needs an S3 bucket -->  the block can't run here, and why
+    <!-- run by: tests/a/test_b.py -->    a test of the page's own runs it, with what it needs
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def blocks(page: Path) -> list[Block]:
     found: list[Block] = []
     for match in BLOCK.finditer(text):
         kind, _, what = (match["note"] or "").partition(": ")
-        if kind != "not run":
+        if kind == "run by":
+            assert page.name in (ROOT / what).read_text(encoding="utf-8")
+        elif kind != "not run":
             line = text.count("\n", 0, match.start("source")) + 1
             found.append(Block(match["source"], line, what if kind == "raises" else None))
     return found
