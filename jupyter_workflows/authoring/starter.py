@@ -18,6 +18,8 @@ from temporalio.api.common.v1 import Payload
 from ..schema import SignedSchedule, SignedStart
 
 MEMO_KEY = "starter"
+# What a fork says of the run whose results it takes; the starter signs it.
+FORK_MEMO = "forked"
 # What a schedule adds to the id of its runs.
 SCHEDULED_AT = re.compile(r"-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 Statement = SignedStart | SignedSchedule

@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.rollback import undone_by
-from ..authoring.starter import MEMO_KEY
+from ..authoring.starter import FORK_MEMO, MEMO_KEY
 from ..schema import SignedStart
 from ..schema.resumes import ForkMark, ResumeMark, read_mark
 from ..security.canonical import canonical, digest
@@ -26,7 +26,6 @@ from ..security.identity import TrustedKeys
 
 LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
-FORK_MEMO = "forked"
 REPLACE = "jupyter_workflows.replace"
 ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",

@@ -26,10 +26,10 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..authoring.starter import FORK_MEMO
 from ..authoring.starter import MEMO_KEY as STARTER_MEMO
 from ..connection import loop_thread
 from ..errors import ConnectionFailed, RunAlreadyExists
-from ..plugin.ancestry import FORK_MEMO
 from ..schema import SignedStart
 from ..security import identity
 from ..security.canonical import canonical, digest

@@ -23,8 +23,9 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import RPCError
 
+from ..authoring.starter import FORK_MEMO
 from ..errors import JupyterWorkflowsError
-from ..plugin.ancestry import FORK_MEMO, fork_mark
+from ..plugin.ancestry import fork_mark
 from ..schema import Approval, Effect, Failure, Manifest, Rollback, Run, Step, Token, Usage
 from .access import Patience, RunAccess, in_our_words
 from .effects import effects_of, left, read_rollback

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jupyter_workflows import compare
+from jupyter_workflows.authoring.starter import FORK_MEMO
 from jupyter_workflows.commands import resume_commands as commands
 from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
-from jupyter_workflows.plugin.ancestry import FORK_MEMO
 from jupyter_workflows.runs import client
 from jupyter_workflows.runs.audit.exporting import verify_file
 

@@ -14,8 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from ...authoring.open_approvals import content_hash
 from ...authoring.rollback import ASK, UNDO_RUN
-from ...authoring.starter import MEMO_KEY
-from ...plugin.ancestry import FORK_MEMO
+from ...authoring.starter import FORK_MEMO, MEMO_KEY
 from ...schema import Failure, Manifest, Run, Step, Usage
 from ..failures import payloads_of, read_failure
 from ..history import ACTS, APPROVAL_MEMO, ROLLBACK_MEMO, Reduction

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as Version
 from temporalio.common import PinnedVersioningOverride, WorkerDeploymentVersion
 
+from ...authoring.starter import FORK_MEMO
 from ...errors import JupyterWorkflowsError
-from ...plugin.ancestry import FORK_MEMO, REPLACE
+from ...plugin.ancestry import REPLACE
 from ...schema.resumes import ForkMark, ResumePlan
 from ..access import RunAccess
 from ..client import StartRequest, starting
