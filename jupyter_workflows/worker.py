@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ def load_bundle(path: Path, trusted: TrustedKeys | None = None, *, package: str 
     parent = str(path.parent)
     if not package and parent not in sys.path:
         sys.path.append(parent)
-    bundle = LoadedBundle(path, manifest, trusted, package)
+    bundle = LoadedBundle(path, manifest, trusted, package, load=partial(load_bundle, trusted=trusted))
     for name in MODULES:
         source = path / f"{name}.py"
         if source.exists():
@@ -149,10 +150,12 @@ def served_activities(bundle: LoadedBundle) -> list[Callable[..., Any]]:
     from .ai.activities import ACTIVITIES
     from .ai.agents import ACTIVITIES as AGENT_ACTIVITIES
     from .authoring.durable_cells import hand_over
+    from .plugin.other_code import undo_of_other_code
     from .runs.recorded import read_effects
 
     return [
         read_effects,
+        undo_of_other_code,
         *([] if bundle.workflow_classes else [hand_over]),
         *(
             temporalio.activity.defn(name=found.name)(found.travelling())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import traceback as tracebacks
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class LoadedBundle:
 
     `trusted` says whose decisions its runs take. `package` is the name it is imported by: its own, or that of the
     package it was installed in. `source_lines` and `segments` are read when the bundle is loaded: workflow code runs
-    where no file may be opened.
+    where no file may be opened. `load` loads another one.
     """
 
     path: Path
@@ -36,12 +36,30 @@ class LoadedBundle:
     exceptions: dict[str, type[Exception]] = field(default_factory=dict[str, type[Exception]])
     source_lines: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     workflow_classes: list[type] = field(default_factory=list[type])
+    load: Callable[[Path], LoadedBundle] | None = None
 
     def __post_init__(self) -> None:
         self.package = self.package or self.manifest.package
         self.segments: dict[str, list[Segment]] = {}
         for segment in sorted(self.manifest.segments, key=lambda segment: segment.start_line):
             self.segments.setdefault(segment.module, []).append(segment)
+
+    @property
+    def code(self) -> str:
+        """The first 16 digits of its digest."""
+        return self.manifest.digest[:16]
+
+    def beside(self, code: str) -> LoadedBundle | None:
+        """The bundle of another code, whose directory lies beside this one's; blocks while it is imported.
+
+        Raises:
+            WorkerUnavailable: It is there, and can't be imported.
+        """
+        path = self.path.parent / f"jw_{code}"
+        known = self if code == self.code else _by_package.get(path.name)
+        if known is None and self.load is not None and path.is_dir():
+            return self.load(path)
+        return known
 
     def locate(self, file: str, line: int) -> CellLocation | None:
         """The cell and line that a line of one of the bundle's modules came from."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import temporalio.common
 import temporalio.workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadConverter
 
 from ..errors import AuthoringError
 from .policies import RetryPolicy, meant
@@ -91,8 +92,15 @@ def check_parameters(target: Callable[..., Any], undo: Activity[Any, Any]) -> No
             )
 
 
-def arguments(undo: Activity[Any, Any], effect: Effect) -> list[Any]:
-    """What an undo is called with, in the order of its signature; values travel as they did before."""
+def arguments(undo: Activity[Any, Any], effect: Effect, converter: PayloadConverter | None = None) -> list[Any]:
+    """What an undo is called with, in the order of its signature; values travel as they did before.
+
+    Args:
+        undo: What undoes the effect.
+        effect: The effect.
+        converter: What reads payloads; by default the workflow's.
+    """
+    reads = converter or temporalio.workflow.payload_converter()
     assert effect.activity is not None
     names = list(effect.activity.signature.parameters)
     own = dict(zip(names, effect.inputs, strict=False))
@@ -103,17 +111,12 @@ def arguments(undo: Activity[Any, Any], effect: Effect) -> list[Any]:
         elif parameter.name == "output":
             found.append(temporalio.common.RawValue(effect.output) if effect.output is not None else None)
         elif parameter.name == "input":
-            found.append({name: plain(payload) for name, payload in own.items()})
+            found.append({name: reads.from_payload(payload) for name, payload in own.items()})
         elif parameter.name in own:
             found.append(temporalio.common.RawValue(own[parameter.name]))
         else:
             found.append(parameter.default)
     return found
-
-
-def plain(payload: Payload) -> Any:
-    """A value without a type: plain data."""
-    return temporalio.workflow.payload_converter().from_payload(payload)
 
 
 def travelling(values: Sequence[Any]) -> list[Payload]:

@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 EFFECT_KEY = "jw-effect"
 # Beside it: the name of what undoes the step; empty where nothing can.
 UNDO_KEY = "jw-undo"
+# And the first 16 digits of the digest of the bundle that the step ran with: its code knows how to undo it.
+CODE_KEY = "jw-code"
+# What the name of an activity ends with that runs with the code of another bundle than the worker's own.
+OF_CODE = re.compile(r"(?P<name>.+)@jw_(?P<code>[0-9a-f]{16})")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Effect:
         output: Its result as it travelled.
         key: What tells this effect from all others, the same whenever it is undone.
         child: Workflow id and run id of the child run, where it was one.
+        arguments: What its undo is called with, where that has been worked out.
     """
 
     step: str
@@ -46,6 +52,7 @@ class Effect:
     output: Payload | None = None
     key: str = ""
     child: tuple[str, str] | None = None
+    arguments: Sequence[Payload] | None = None
 
 
 @dataclass
@@ -78,6 +85,17 @@ def undo_of(activity: Activity[Any, Any] | None) -> Activity[Any, Any] | None:
 def has_effect(activity: Activity[Any, Any]) -> bool:
     """Whether an activity says that it leaves something behind."""
     return activity.options.compensate is not None or activity.options.irreversible
+
+
+def with_code(activity: str, code: str) -> str:
+    """The name under which an activity runs with the code of another bundle."""
+    return f"{activity}@jw_{code}"
+
+
+def named_code(activity: str) -> tuple[str, str]:
+    """The name of an activity, and the code it is to run with; empty for the worker's own."""
+    found = OF_CODE.fullmatch(activity)
+    return (found["name"], found["code"]) if found else (activity, "")
 
 
 def any_undo(bundle: LoadedBundle | None) -> bool:

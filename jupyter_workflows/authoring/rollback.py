@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
+from temporalio.common import RawValue
 
 from ..errors import StepFailed
 from ..schema import Rollback, RollbackCause, RollBackOrder, SignedRollBack
 from .acts import check_signature, refuse
 from .approval import human_approval
 from .compensation import arguments
-from .effects import Effect, settled, undo_of
+from .effects import Effect, named_code, settled, undo_of
 from .irreversible import quoted
 from .starter import starter_memo
 from .state import child_search_attributes
@@ -190,7 +191,8 @@ async def undo_step(effect: Effect, step: str) -> None:
 
     undo = undo_of(effect.activity)
     assert undo is not None
-    await performed(undo, arguments(undo, effect), step)
+    given = arguments(undo, effect) if effect.arguments is None else list(map(RawValue, effect.arguments))
+    await performed(undo, given, step)
 
 
 async def undo_child(step: str, workflow_id: str, run_id: str) -> None:
@@ -223,7 +225,7 @@ async def undo_child(step: str, workflow_id: str, run_id: str) -> None:
 def question(effect: Effect, error: StepFailed) -> str:
     """What a person is asked when an undo has failed."""
     undo = undo_of(effect.activity)
-    who = f"`{undo.name}` could not undo" if undo else "Nothing could undo"
+    who = f"`{named_code(undo.name)[0]}` could not undo" if undo else "Nothing could undo"
     why = quoted(f"{error.error_type}: {error}", SHOWN_CHARACTERS)
     return f"{who} `{effect.step}`. Approve to try it again; reject to leave the effect as it is.\n\n{why}"
 

@@ -6,16 +6,19 @@ import asyncio
 import base64
 import json
 from datetime import timedelta
+from typing import Any
 
 import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
 from temporalio.api.common.v1 import Payload
 
-from ..schema import RecordedEffect, Rollback, RollBackOrder
+from ..schema import RecordedEffect, RecordedUndo, Rollback, RollBackOrder
 from . import bundles
+from .definitions import Activity, ActivityOptions
 from .effects import Effect
 from .execution import WorkflowExecution
+from .policies import RetryPolicy
 from .rollback import UNDO_RUN, undone_all
 
 READ_EFFECTS = "jupyter_workflows.read_effects"
@@ -58,6 +61,11 @@ def effect_of(recorded: RecordedEffect) -> Effect:
     Raises:
         ApplicationError: The bundle does not have the activity.
     """
+    if recorded.undo is not None:
+        undo = undo_as_recorded(recorded.undo)
+        marked = Activity(nothing, options=ActivityOptions(compensate=undo))
+        given = [unpacked(text) for text in recorded.undo.arguments]
+        return Effect(recorded.step, marked, key=recorded.key, arguments=given)
     bundle = bundles.bundle_of(temporalio.workflow.info().task_queue)
     activity = bundle.activities.get(recorded.activity) if bundle and recorded.activity else None
     if recorded.activity and activity is None:
@@ -68,6 +76,26 @@ def effect_of(recorded: RecordedEffect) -> Effect:
     output = None if recorded.output is None else unpacked(recorded.output)
     inputs = [unpacked(text) for text in recorded.inputs]
     return Effect(recorded.step, activity, inputs, output, recorded.key, recorded.child)
+
+
+def undo_as_recorded(undo: RecordedUndo) -> Activity[Any, Any]:
+    """What undoes an effect by another code, as far as it has to be known where it is asked for."""
+    retry = RetryPolicy(
+        max_attempts=undo.max_attempts,
+        initial_interval=timedelta(seconds=undo.initial_seconds),
+        backoff_coefficient=undo.backoff_coefficient,
+        max_interval=timedelta(seconds=undo.max_seconds) if undo.max_seconds else None,
+        # Only their names travel.
+        non_retryable=[type(name, (Exception,), {}) for name in undo.non_retryable],
+    )
+    heartbeat = timedelta(seconds=undo.heartbeat_seconds) if undo.heartbeat_seconds else None
+    timeout = timedelta(seconds=undo.timeout_seconds)
+    options = ActivityOptions(retry=retry, timeout=timeout, heartbeat_timeout=heartbeat, summary=undo.summary)
+    return Activity(nothing, name=undo.activity, options=options)
+
+
+def nothing() -> None:
+    """Stands for a function whose code is elsewhere."""
 
 
 def packed(payload: Payload) -> str:

@@ -25,7 +25,7 @@ from temporalio.worker import (
 
 from ..authoring.bundles import bundle_of_code, failure_details
 from ..authoring.definitions import Activity
-from ..authoring.effects import EFFECT_KEY, UNDO_KEY, effect_key, has_effect, undo_of
+from ..authoring.effects import CODE_KEY, EFFECT_KEY, UNDO_KEY, effect_key, has_effect, named_code, undo_of
 from ..authoring.ledger import PAID_KEY, USAGE_KEY, Ledger, ledger
 from ..errors import BudgetSpent, ModelCallFailed, PayloadError, WorkspacesInvalid
 from ..payloads.types import validate
@@ -35,6 +35,7 @@ from ..tokens.checkpoint import apart, token_of
 from .accounts import Accounts, StepAccount
 from .begun import begun
 from .limits import Limits
+from .other_code import at_hand
 from .user_loop import on_user_loop
 
 SIGNS_OF_LIFE_PER_TIMEOUT = 3
@@ -161,19 +162,20 @@ class Inbound(ActivityInboundInterceptor):
         """Runs the activity; a failure carries the cell and line it arose at."""
         info = temporalio.activity.info()
         begun.note(info.workflow_run_id or "", info.activity_id, info.attempt)
-        bundle = bundle_of_code(input.fn.__module__)
-        definition = bundle.activities.get(info.activity_type) if bundle else None
+        call = await at_hand(input)
+        bundle = bundle_of_code(call.fn.__module__)
+        definition = bundle.activities.get(named_code(info.activity_type)[0]) if bundle else None
         account = self.accounts.of(info) if self.accounts else None
         spent = Ledger(self.limits.wait, account)
         token = ledger.set(spent)
         async with self.alive(info.heartbeat_timeout), self.writes():
             try:
                 if definition is None:
-                    result = await super().execute_activity(input)
+                    result = await super().execute_activity(call)
                 else:
-                    result = await self.execute_definition(definition, input)
-                if definition is not None and has_effect(definition):
-                    result = with_effect(result, definition, info)
+                    result = await self.execute_definition(definition, call)
+                if bundle is not None and definition is not None and has_effect(definition):
+                    result = with_effect(result, definition, info, bundle.code)
                 return with_usage(result, spent, account)
             except (asyncio.CancelledError, temporalio.exceptions.CancelledError):
                 raise
@@ -247,7 +249,7 @@ def with_usage(result: Any, spent: Ledger, account: StepAccount | None) -> Any:
 
 
 def with_effect(
-    result: Any, definition: Activity[Any, Any], info: temporalio.activity.Info
+    result: Any, definition: Activity[Any, Any], info: temporalio.activity.Info, code: str
 ) -> temporalio.common.RawValue:
     """The result, with what tells the step's effect from all others, and what undoes it, in its payload's metadata."""
     payload = payload_of(result)
@@ -255,6 +257,7 @@ def with_effect(
     undo = undo_of(definition)
     payload.metadata[EFFECT_KEY] = key.encode()
     payload.metadata[UNDO_KEY] = undo.name.encode() if undo else b""
+    payload.metadata[CODE_KEY] = code.encode()
     return temporalio.common.RawValue(payload)
 
 

@@ -57,6 +57,7 @@ __all__ = [
     "PlannedEscalation",
     "Question",
     "RecordedEffect",
+    "RecordedUndo",
     "Resumed",
     "RollBackOrder",
     "RollBackRequest",
@@ -286,8 +287,26 @@ class RollBackOrder(Wire):
     reason: str = ""
 
 
+class RecordedUndo(Wire):
+    """What undoes an effect by the code that a step ran with, as the worker of another code needs it."""
+
+    activity: str = Field(description="Its name, and that of the code where it is not the worker's own")
+    arguments: list[str]
+    timeout_seconds: float
+    heartbeat_seconds: float | None = None
+    max_attempts: int
+    initial_seconds: float
+    backoff_coefficient: float
+    max_seconds: float | None = None
+    non_retryable: list[str] = Field(default=[], description="Class names of exceptions")
+    summary: str
+
+
 class RecordedEffect(Wire):
-    """One effect as history tells it; payloads are serialised protobuf in base64."""
+    """One effect as history tells it; payloads are serialised protobuf in base64.
+
+    `undo` is there where the steps of a run ran with more than one code; without it the worker's own is meant.
+    """
 
     step: str
     activity: str | None = None
@@ -295,6 +314,7 @@ class RecordedEffect(Wire):
     output: str | None = None
     key: str = ""
     child: tuple[str, str] | None = Field(default=None, description="Workflow id and run id of a child run")
+    undo: RecordedUndo | None = None
 
 
 class Rollback(Wire):

@@ -1247,6 +1247,8 @@ export interface Query {
 }
 /**
  * One effect as history tells it; payloads are serialised protobuf in base64.
+ *
+ * `undo` is there where the steps of a run ran with more than one code; without it the worker's own is meant.
  */
 export interface RecordedEffect {
   step: string;
@@ -1258,6 +1260,28 @@ export interface RecordedEffect {
    * Workflow id and run id of a child run
    */
   child: [unknown, unknown] | null;
+  undo: RecordedUndo | null;
+}
+/**
+ * What undoes an effect by the code that a step ran with, as the worker of another code needs it.
+ */
+export interface RecordedUndo {
+  /**
+   * Its name, and that of the code where it is not the worker's own
+   */
+  activity: string;
+  arguments: string[];
+  timeout_seconds: number;
+  heartbeat_seconds: number | null;
+  max_attempts: number;
+  initial_seconds: number;
+  backoff_coefficient: number;
+  max_seconds: number | null;
+  /**
+   * Class names of exceptions
+   */
+  non_retryable: string[];
+  summary: string;
 }
 /**
  * Answers a question.
