@@ -146,6 +146,9 @@ def person_of_claims(claims: Mapping[str, Any], issuer: Issuer) -> Person:
     name = claims.get(issuer.name)
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or name.startswith(GROUP):
         raise IdentityRefused(f"the token of {issuer.issuer} has no name in {issuer.name!r}")
+    if not name.isprintable():
+        # It would be written raw into logs, by Jupyter too.
+        raise IdentityRefused(f"the token of {issuer.issuer} has a character in {issuer.name!r} that no name has")
     if issuer.name == "email" and claims.get("email_verified") is not True:
         raise IdentityRefused(f"{issuer.issuer} has not verified the address {name}")
     told = claims.get(issuer.groups)

@@ -13,6 +13,7 @@ from jupyter_server.auth import Authorizer, User
 
 from ..errors import JupyterWorkflowsError
 from .identity import person_here
+from .refusals import tell_refusal
 
 OURS = "jupyter-workflows:"
 WRITERS = frozenset({"author", "admin"})
@@ -41,4 +42,8 @@ class RolesAuthorizer(Authorizer):
         except JupyterWorkflowsError as error:
             self.log.warning("jupyter-workflows: %s", error)
             return False
-        return bool(WRITERS & roles) or (bool(roles) and action == "read" and resource in SHOWN)
+        if WRITERS & roles or (roles and action == "read" and resource in SHOWN):
+            return True
+        has = ", ".join(sorted(roles)) or "nobody"
+        tell_refusal(handler, f"no author or admin here, but {has}: no right to {action} {resource}")
+        return False

@@ -25,6 +25,7 @@ from ..errors import EncryptionFailed
 from ..runs.access import UI_ADDRESS
 from ..security.rights import SEE_VALUES
 from .hub import Hub
+from .refusals import TellsRefusals
 from .rights import refusal
 from .tickets import Ticket
 
@@ -42,7 +43,7 @@ def allowed_origins() -> set[str]:
     return {f"{address.scheme}://{host}{port}" for host in hosts}
 
 
-class CodecHandler(JupyterHandler):
+class CodecHandler(TellsRefusals, JupyterHandler):
     """`POST codec/TICKET/decode` and `.../encode`: payloads as proto3 JSON, there and back."""
 
     def check_xsrf_cookie(self) -> None:

@@ -17,6 +17,7 @@ from traitlets import Unicode
 
 from ..errors import JupyterWorkflowsError
 from ..local.paths import Home
+from ..runs.untrusted import one_line
 from ..security.oidc import Verifier
 from ..security.workspaces import Issuer, WorkspacesFile
 
@@ -67,7 +68,7 @@ class OidcIdentityProvider(IdentityProvider):
         try:
             person = await asyncio.to_thread(self.verifier().person, header[len(SCHEME) :].strip())
         except JupyterWorkflowsError as error:
-            self.log.warning("jupyter-workflows: nobody is signed in: %s", error)
+            self.log.warning("jupyter-workflows: nobody is signed in: %s", one_line(error, 500))
             return None
         # A proxy adds the token to whatever a browser sends: such a request has to show that it is of our own pages.
         handler._token_authenticated = not {"Origin", "Cookie", "Sec-Fetch-Site"} & set(handler.request.headers)

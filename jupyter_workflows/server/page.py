@@ -30,6 +30,7 @@ from ..security.workspaces import Person
 from .hub import Hub, Viewer, framed
 from .identity import refuse_another
 from .outlet import Outlet
+from .refusals import is_refusal
 from .topic_names import WorkflowName, read_topic
 
 MAY_START = (AskDecision, AskAct, AskFork, AskResume, AskRollBack, AskStart)
@@ -46,13 +47,22 @@ class Page:
         viewer: Its user, and what they may; renewed while it is open.
         outlet: What goes to it.
         record: Told of each request that was carried out.
+        tell_refused: Told of each that its user may not have carried out, and why.
     """
 
-    def __init__(self, hub: Hub, viewer: Viewer, outlet: Outlet, record: Record) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        viewer: Viewer,
+        outlet: Outlet,
+        record: Record,
+        tell_refused: Callable[[Asked, str], None] = lambda *_: None,
+    ) -> None:
         self.hub = hub
         self.viewer = viewer
         self.outlet = outlet
         self.record = record
+        self.tell_refused = tell_refused
         self.followed: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.requests = 0
@@ -170,7 +180,12 @@ class PageDesk(Desk):
 
     async def answer(self, asked: Request) -> Answer:
         """The answer to a request, which is on record where it changed something."""
-        answer = await super().answer(asked)
+        try:
+            answer = await super().answer(asked)
+        except JupyterWorkflowsError as error:
+            if is_refusal(error):
+                self.page.tell_refused(asked, str(error))
+            raise
         self.page.record(asked, answer)
         return answer
 

@@ -23,6 +23,7 @@ from .hub import Hub
 from .identity import person_here
 from .openapi import description
 from .operations import Call, Operation
+from .refusals import TellsRefusals, is_refusal
 from .rights import in_role
 from .topic_names import UnknownTopic
 
@@ -33,7 +34,7 @@ NOT_OURS = ("token", "_xsrf", "no_track_activity")
 
 
 @web.stream_request_body
-class RestHandler(APIHandler):
+class RestHandler(TellsRefusals, APIHandler):
     """What all our handlers share.
 
     The body is taken piece by piece, so that it is bounded, and not read at all where the request is refused.
@@ -70,8 +71,8 @@ class RestHandler(APIHandler):
         self.finish(wire_text(answer_of(error, status_code)))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Only what nobody foresaw is a matter for the log."""
-        if status_of(value) == 500:
+        """Who was refused what, and what nobody foresaw, are matters for the log."""
+        if status_of(value) == 500 or is_refusal(value):
             super().log_exception(typ, value, tb)
 
     def given(self, operation: Operation) -> Wire:

@@ -27,6 +27,7 @@ from .frames import Frame
 from .hub import Hub
 from .outlet import Outlet
 from .page import Page, Request
+from .refusals import TellsRefusals, tell_refusal, words_of
 from .rights import in_role, refusal, right_to, viewer_here
 
 MAX_FRAME_BYTES = 1_000_000
@@ -57,7 +58,7 @@ class Allowance:
         return self.left >= 0
 
 
-class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyright: ignore[reportIncompatibleMethodOverride, reportUnsafeMultipleInheritance]
+class StreamHandler(TellsRefusals, WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyright: ignore[reportIncompatibleMethodOverride, reportUnsafeMultipleInheritance]
     """The stream of one page."""
 
     pages: ClassVar[int] = 0
@@ -98,7 +99,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
         self.ours = loop_thread()
         outlet = Outlet(self.pass_on, self.refresh, self.cut_off)
         self.audit = Audit(self.event_logger, self.log)
-        self.page = Page(self.hub, self.viewer, outlet, self.record)
+        self.page = Page(self.hub, self.viewer, outlet, self.record, self.tell_refused)
         self.sending = asyncio.ensure_future(outlet.deliver(self.ours.loop))
 
     async def pass_on(self, frame: Frame) -> None:
@@ -123,6 +124,10 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
         """Has what a page did put on record, on the server's own loop."""
         if self.page is not None:
             self.page.outlet.connection.call_soon_threadsafe(self.audit.request, asked, answer, self.viewer.person.name)
+
+    def tell_refused(self, asked: Asked, reason: str) -> None:
+        """Puts on record that the page's user may not do what the page asked; from any thread."""
+        tell_refusal(self, reason, words_of(asked))
 
     def on_message(self, message: str | bytes) -> None:
         """The page asks."""
@@ -158,6 +163,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyrigh
                 return
         else:
             if reason := await refusal(self, right):
+                self.tell_refused(asked, reason)
                 self.ours.submit(page.refused(asked, reason))
                 return
         self.ours.submit(page.receive(asked))

@@ -85,6 +85,8 @@ REFUSED: dict[str, tuple[Callable[[Issuer], str], str]] = {
     "a text": (lambda _: "no token", "no token of an issuer"),
     "long": (lambda c: c.token("first-ES256", more="x" * 30_000), "at most"),
     "without a name": (lambda c: c.token("first-ES256", sub=""), "no name"),
+    "with a line in its name": (lambda c: c.token("first-ES256", sub="eve\n[W 2026]"), "that no name has"),
+    "that hides a part of its name": (lambda c: c.token("first-ES256", sub="eve\u202e"), "that no name has"),
     "named like a group": (lambda c: c.token("first-ES256", sub="group:risk"), "no name"),
 }
 
