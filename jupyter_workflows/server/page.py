@@ -56,7 +56,7 @@ class Page:
         viewer: Viewer,
         outlet: Outlet,
         record: Record,
-        tell_refused: Callable[[Asked, str], None] = lambda *_: None,
+        tell_refused: Callable[[Asked, str], None] | None = None,
     ) -> None:
         self.hub = hub
         self.viewer = viewer
@@ -183,7 +183,7 @@ class PageDesk(Desk):
         try:
             answer = await super().answer(asked)
         except JupyterWorkflowsError as error:
-            if is_refusal(error):
+            if is_refusal(error) and self.page.tell_refused:
                 self.page.tell_refused(asked, str(error))
             raise
         self.page.record(asked, answer)

@@ -9,7 +9,7 @@ where it is long. No value of a workflow, no body, no parameter after the path, 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from tornado import web
 
@@ -60,7 +60,7 @@ def who_asks(handler: Any) -> str:
 def path_of(handler: Any) -> str:
     """The path of a request, below the server's base and ours; a ticket in it is a secret."""
     path: str = handler.request.path
-    ticket = (handler.path_kwargs or {}).get("ticket")
+    ticket = cast("dict[str, str]", handler.path_kwargs or {}).get("ticket")
     path = path.replace(ticket, "[ticket]") if ticket else path
     return path.partition("/jupyter-workflows/")[2] or path
 
