@@ -284,11 +284,9 @@ def json_of(value: Any) -> Any:
 
 
 def link_to(run: Run[Any]) -> str | None:
-    """Where a person sees a run: by `JUPYTER_WORKFLOWS_RUN_LINK`, else on Temporal's Web UI where there is one."""
+    """Where a person decides: by `JUPYTER_WORKFLOWS_RUN_LINK`; Temporal's Web UI can't, so it is no such place."""
     template = os.environ.get(RUN_LINK)
-    if template and "{id}" in template:
-        return template.replace("{id}", quote(run.id, safe=""))
-    return run.url if run.access.ui_address else None
+    return template.replace("{id}", quote(run.id, safe="")) if template and "{id}" in template else None
 
 
 async def list_calls(access: RunAccess, *, tool: str | None = None, limit: int = 100) -> list[Call]:

@@ -20,6 +20,7 @@ from ..connection import loop_thread
 from ..errors import BadRequest
 from ..live.messages import wire_text
 from ..live.problems import ErrorAnswer, phrase
+from ..runs.decisions import refuse_constant
 from ..runs.untrusted import one_line
 from ..schema import Verdict, Wire
 from ..schema.publishing import CalledRun, CallerToken, Published
@@ -262,15 +263,6 @@ async def body_of(request: Request, operation: Operation) -> Any:
     except (ValueError, RecursionError):
         raise BadRequest("the body of the request is no JSON") from None
     return operation.body.model_validate(read)
-
-
-def refuse_constant(name: str) -> Any:
-    """Refuses NaN and the infinities, which JSON does not have.
-
-    Raises:
-        ValueError: Always.
-    """
-    raise ValueError(name)
 
 
 def description(known: list[Published]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -32,7 +32,7 @@ from ..security.rights import SEE_RUNS, SEE_WORKFLOWS, STOP_RUNS
 from ..tokens import Texts
 from .calls import Called, Calls
 from .published import RESERVED
-from .questions import answer_of, message_of, requested_schema
+from .questions import answer_of, is_flat, message_of, place_of, requested_schema
 
 NAME = "jupyter-workflows"
 LOOK, CANCEL = RESERVED
@@ -161,20 +161,27 @@ class Progress:
 
 @dataclass(frozen=True)
 class Asked:
-    """In the sealed state of a call: what its client was asked."""
+    """In the sealed state of a call: what its client was asked.
+
+    Args:
+        run: The run's id.
+        question: What it was asked last.
+        told: The ids of all approvals that it was asked or told of in this call.
+    """
 
     run: str
-    question: OpenQuestion | None = None
+    question: OpenQuestion
+    told: Sequence[str]
 
     def text(self) -> str:
         """The state as text."""
-        return json.dumps([self.run, self.question.model_dump(mode="json") if self.question else None])
+        return json.dumps([self.run, self.question.model_dump(mode="json"), list(self.told)])
 
     @classmethod
     def read(cls, text: str) -> Asked:
         """The state of a text that was sealed by us."""
-        run, question = json.loads(text)
-        return cls(run, OpenQuestion.model_validate(question) if question else None)
+        run, question, told = json.loads(text)
+        return cls(run, OpenQuestion.model_validate(question), told)
 
 
 class Tools:
@@ -218,9 +225,12 @@ class Tools:
             called = await self.called(caller, params)
             if params.name == CANCEL:
                 return result_of(await on_loop(self.calls.cancel(caller, called)))
+            told: Sequence[str] = ()
             if params.request_state is not None:
-                await self.answered(caller, called, Asked.read(params.request_state), params.input_responses or {})
-            return await self.followed(context, caller, called)
+                asked = Asked.read(params.request_state)
+                await self.answered(caller, called, asked, params.input_responses or {})
+                told = asked.told
+            return await self.followed(context, caller, called, told)
         except JupyterWorkflowsError as error:
             return refused(error)
 
@@ -235,34 +245,43 @@ class Tools:
 
     async def answered(self, caller: CallerToken, called: Called, asked: Asked, responses: Any) -> None:
         """Takes what the client's user said; what came too late is no error, the run tells how it is."""
-        response = responses.get(asked.question.id) if asked.question else None
-        if asked.question is not None and isinstance(response, types.ElicitResult) and response.action == "accept":
+        response = responses.get(asked.question.id)
+        if isinstance(response, types.ElicitResult) and response.action == "accept":
             await self.decide(caller, called, asked.question, response.content)
 
-    async def decide(self, caller: CallerToken, called: Called, question: OpenQuestion, content: Any) -> bool:
-        """Decides as the caller; whether there was a decision.
+    async def decide(self, caller: CallerToken, called: Called, question: OpenQuestion, content: Any) -> None:
+        """Decides as the caller, where the client's user did.
 
         Raises:
             ApprovalRefused: It is open still, and was not taken: the form doesn't fit, or it changed meanwhile.
         """
-        answer = answer_of(question, content)
-        if answer is None:
-            return False
         try:
+            # Of a client that has opened a page there is no content: the page decides.
+            answer = answer_of(question, content)
+            if answer is None:
+                return
             await on_loop(self.calls.decide(caller, called, question.id, answer))
-        except ApprovalRefused:
+        except ApprovalRefused as error:
             latest = await on_loop(self.calls.look(caller, called))
             if any(each.id == question.id for each in latest.approvals):
-                raise
-        return True
+                raise ApprovalRefused(
+                    f"{error}. The run waits still: call {LOOK} with its id, {called.run.id}, to be asked again"
+                ) from None
 
     async def followed(
-        self, context: Context, caller: CallerToken, called: Called
+        self, context: Context, caller: CallerToken, called: Called, before: Sequence[str]
     ) -> types.CallToolResult | types.InputRequiredResult:
-        """Follows a run until it ends, or its client has to be asked, or the time is over."""
+        """Follows a run until it ends, or its client has to be asked, or the time is over.
+
+        Args:
+            context: Of the call.
+            caller: Who calls.
+            called: The run.
+            before: The ids of approvals that the client was asked already; whoever declines is not asked again.
+        """
         progress = Progress(context)
         await progress.tell(f"run {called.run.id}")
-        told: set[str] = set()
+        told = list(before)
         deadline = asyncio.get_running_loop().time() + self.wait_seconds
         async with following(called) as news:
             while (left := deadline - asyncio.get_running_loop().time()) > 0:
@@ -279,31 +298,48 @@ class Tools:
                 for question in shown.approvals:
                     if question.id in told:
                         continue
-                    told.add(question.id)
-                    asked = await self.ask(context, caller, called, question, progress)
+                    told.append(question.id)
+                    asked = await self.ask(context, caller, called, Asked(called.run.id, question, told), progress)
                     if asked is not None:
                         return asked
         return result_of(await on_loop(self.calls.look(caller, called)))
 
     async def ask(
-        self, context: Context, caller: CallerToken, called: Called, question: OpenQuestion, progress: Progress
+        self, context: Context, caller: CallerToken, called: Called, asked: Asked, progress: Progress
     ) -> types.InputRequiredResult | None:
         """Has the client ask its user where it can and may; else says who decides, and where."""
-        schema = requested_schema(question) if question.can_decide and can_ask(context) else None
-        if schema is None:
+        question = asked.question
+        request = self.request_for(context, called, question) if question.can_decide else None
+        if request is None:
             who = ", ".join(one_line(name, 80) for name in question.assignees) or "anybody who may"
-            where = question.link or f"`jupyter workflows approve {called.run.id}`, or the inbox of JupyterLab"
-            await progress.tell(f"{question.id} waits for {who}: {one_line(question.message, 300)} Decide at {where}")
+            where = place_of(question, called.run.id)
+            await progress.tell(f"{question.id} waits for {who}: {one_line(question.message, 300)} Decided {where}")
             return None
-        message = message_of(question, called.call.tool, called.run.id)
-        form = types.ElicitRequestFormParams(message=message, requested_schema=cast("Any", schema))
         if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            state = Asked(called.run.id, question).text()
-            request = types.ElicitRequest(params=form)
-            return types.InputRequiredResult(input_requests={question.id: request}, request_state=state)
-        answer = await context.session.elicit_form(message, cast("Any", schema), related_request_id=context.request_id)
+            wanted = types.ElicitRequest(params=request)
+            return types.InputRequiredResult(input_requests={question.id: wanted}, request_state=asked.text())
+        session, related = context.session, context.request_id
+        if isinstance(request, types.ElicitRequestURLParams):
+            await session.elicit_url(request.message, request.url, question.id, related_request_id=related)
+            return None
+        form = cast("Any", request.requested_schema)
+        answer = await session.elicit_form(request.message, form, related_request_id=related)
         if answer.action == "accept":
             await self.decide(caller, called, question, answer.content)
+        return None
+
+    def request_for(
+        self, context: Context, called: Called, question: OpenQuestion
+    ) -> types.ElicitRequestFormParams | types.ElicitRequestURLParams | None:
+        """What asks the client's user: a form, the page of the run where that says more; None where it can't."""
+        shows_forms, opens_pages = can_ask(context)
+        about = question, called.call.tool, called.run.id
+        if opens_pages and question.link and not (shows_forms and is_flat(question)):
+            message = message_of(*about, on_page=True)
+            return types.ElicitRequestURLParams(message=message, url=question.link, elicitation_id=question.id)
+        if shows_forms:
+            message = message_of(*about)
+            return types.ElicitRequestFormParams(message=message, requested_schema=requested_schema(question))
         return None
 
 
@@ -313,12 +349,14 @@ def caller_of(context: Context) -> CallerToken:
     return context.request.scope["caller"]
 
 
-def can_ask(context: Context) -> bool:
-    """Whether the client shows forms to its user."""
+def can_ask(context: Context) -> tuple[bool, bool]:
+    """Whether the client shows forms to its user, and whether it opens pages."""
     capabilities = context.session.client_capabilities
     found = capabilities.elicitation if capabilities else None
+    if found is None:
+        return False, False
     # Before 2025-11-25 the capability had no modes, and meant forms.
-    return found is not None and (found.form is not None or found.url is None)
+    return found.form is not None or found.url is None, found.url is not None
 
 
 async def on_loop(work: Any) -> Any:

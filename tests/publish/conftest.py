@@ -63,6 +63,26 @@ async def count_letters(text: str) -> int:
         raise ValueError("no such text")
     return await measure(text)
 """,
+    """
+from typing import Literal
+
+class Place(BaseModel):
+    city: str
+    zip: int
+
+class Survey(BaseModel):
+    place: Place
+    tags: list[str] = []
+    level: Literal[1, 2] = 1
+    colour: Colour | None = None
+""",
+    """%%workflow
+async def survey_site(name: str) -> dict:
+    '''Asks for what no plain field can hold.'''
+    approval = await human_approval(f"Take {name}?", form=Survey)
+    return {"approved": bool(approval), "form": approval.form.model_dump(mode="json") if approval.form else None}
+""",
+    "%workflow publish survey_site --as survey",
     "%workflow publish appraise --as review",
     "%workflow publish count_letters --as count-letters --description 'Counts the letters of a text'",
 )

@@ -12,13 +12,13 @@ import pytest
 
 from jupyter_workflows import session
 from jupyter_workflows.cli import main
-from jupyter_workflows.errors import CommandError, PublishRefused, WorkflowNotFound
+from jupyter_workflows.errors import ApprovalRefused, CommandError, PublishRefused, WorkflowNotFound
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.publish.callers import directory, list_tokens, make_token, recognised, revoke
 from jupyter_workflows.publish.gateway import GatewaySettings
 from jupyter_workflows.publish.guard import Budget, host_name
 from jupyter_workflows.publish.published import checked_tool, list_published
-from jupyter_workflows.publish.questions import answer_of, requested_schema
+from jupyter_workflows.publish.questions import answer_of, is_flat, requested_schema
 from jupyter_workflows.schema.publishing import OpenQuestion
 
 from ..kernels import run_cells
@@ -154,17 +154,24 @@ def question(schema: Any) -> OpenQuestion:
     return OpenQuestion.model_validate({**known, "content_hash": "h", "form_schema": schema})
 
 
-def test_forms_that_a_client_can_show_and_those_it_cannot() -> None:
+def test_forms_have_flat_fields_and_take_the_rest_as_json() -> None:
     flat = {"properties": {"risk": {"type": "integer"}, "why": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}
-    assert set((requested_schema(question(flat)) or {})["properties"]) == {
-        "decision",
-        "comment",
-        "form_risk",
-        "form_why",
+    assert list(requested_schema(question(flat))["properties"]) == ["decision", "comment", "form_risk", "form_why"]
+    assert is_flat(question(flat))
+    cyclic = {"$ref": "#/$defs/Cyclic"}
+    nested = {
+        "properties": {"parts": {"type": "array", "items": {"enum": [7, 8]}}, "odd": cyclic, "any": {}},
+        "$defs": {"Cyclic": {"anyOf": [cyclic, {"type": "null"}]}},
     }
-    nested = {"properties": {"parts": {"type": "array", "items": {}}}, "required": ["parts"]}
-    assert requested_schema(question(nested)) is None
-    assert requested_schema(question({**nested, "required": []})) is not None
+    fields = requested_schema(question(nested))["properties"]
+    assert list(fields) == ["decision", "comment", "json_parts", "json_odd", "json_any"]
+    assert fields["json_parts"]["description"] == "JSON such as [7]"
+    assert not is_flat(question(nested))
+    given = {"decision": "approve", "json_parts": "[7]", "json_odd": "null", "json_any": ""}
+    assert getattr(answer_of(question(nested), given), "form", None) == {"parts": [7], "odd": None}
+    for text in ("[7", "NaN", "[" * 100_000, 7):
+        with pytest.raises(ApprovalRefused, match="the field parts takes JSON"):
+            answer_of(question(nested), {**given, "json_parts": text})
     said = answer_of(question(flat), {"decision": "approve", "form_risk": 1})
     assert said
     assert (said.verdict, said.form, said.content_hash) == ("approve", {"risk": 1}, "h")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from jupyter_workflows.publish.calls import list_calls
 from jupyter_workflows.runs.access import RunAccess
 from jupyter_workflows.session import Session
 
+from ..conftest import eventually
 from .conftest import Gateway, serving
 
 CLI = [sys.executable, "-m", "jupyter_workflows.cli"]
@@ -44,7 +46,9 @@ async def client(
 
     async def elicited(context: Any, params: Any) -> types.ElicitResult:
         asked.append(params)
-        return types.ElicitResult(action="accept", content=answer) if answer else types.ElicitResult(action="decline")
+        if answer is None:
+            return types.ElicitResult(action="decline")
+        return types.ElicitResult(action="accept", content=answer or None)
 
     asked: list[Any] = []
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -58,7 +62,7 @@ async def client(
 async def test_tools_have_the_schemas_of_their_workflows(gateway: Gateway) -> None:
     async with client(gateway.address, gateway.ada) as ada:
         tools = {tool.name: tool for tool in (await ada.list_tools()).tools}
-    assert list(tools) == ["count-letters", "review", "workflow_run", "cancel_workflow_run"]
+    assert list(tools) == ["count-letters", "review", "survey", "workflow_run", "cancel_workflow_run"]
     assert tools["count-letters"].description == "Counts the letters of a text"
     assert tools["review"].input_schema["properties"]["urgent"]["default"] is False
     assert tools["review"].input_schema["required"] == ["contract"]
@@ -86,6 +90,68 @@ async def test_a_call_tells_its_progress_asks_and_gives_the_result(gateway: Gate
     fields = asked.requested_schema["properties"]
     assert fields["decision"]["enum"] == ["approve", "reject"]
     assert fields["form_colour"]["enum"] == ["red", "green"]
+
+
+SURVEY = {"decision": "approve", "json_place": '{"city": "Paris", "zip": 1}', "json_tags": "", "form_level": 2}
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_what_is_no_plain_field_is_asked_for_as_json(gateway: Gateway, mode: str) -> None:
+    async with client(gateway.address, gateway.ada, mode=mode, answer=SURVEY) as ada:
+        done = await ada.call_tool("survey", {"name": "A"})
+        [asked] = ada.asked  # type: ignore[attr-defined]
+    form = {"place": {"city": "Paris", "zip": 1}, "tags": [], "level": 2, "colour": None}
+    assert done.structured_content["result"] == {"approved": True, "form": form}
+    fields = asked.requested_schema["properties"]
+    assert list(fields) == ["decision", "comment", "json_place", "json_tags", "form_level", "form_colour"]
+    assert {field["type"] for field in fields.values()} == {"string", "integer"}
+    assert fields["json_place"]["title"] == "Place (JSON)"
+    assert fields["json_place"]["description"] == 'JSON such as {"city": "text", "zip": 1}'
+    assert fields["form_colour"]["enum"] == ["red", "green"]
+    assert (fields["form_level"]["description"], "enum" in fields["form_level"]) == ("One of 1, 2", False)
+    assert "Fields marked (JSON) take JSON" in asked.message
+    assert f"jupyter workflows approve {done.structured_content['run']}" in asked.message
+
+
+async def test_a_field_that_is_no_json_is_said_and_asked_again_by_the_run(gateway: Gateway) -> None:
+    async with client(gateway.address, gateway.ada, answer={**SURVEY, "json_place": "Paris"}) as ada:
+        wrong = await ada.call_tool("survey", {"name": "B"})
+    assert wrong.is_error
+    assert "the field place takes JSON, and 'Paris' is none" in wrong.content[0].text
+    run = re.search(r"survey-[0-9a-f]{16}", wrong.content[0].text)
+    assert run
+    async with client(gateway.address, gateway.ada, answer=SURVEY) as ada:
+        done = await ada.call_tool("workflow_run", {"run": run.group()})
+    assert done.structured_content["result"]["approved"] is True
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_who_declines_is_not_asked_again(gateway: Gateway, mode: str) -> None:
+    with serving(gateway.home, "--wait", "5") as address:
+        async with client(address, gateway.ada, mode=mode) as ada:
+            left = await ada.call_tool("review", {"contract": "C-20"})
+            assert len(ada.asked) == 1  # type: ignore[attr-defined]
+            assert left.structured_content["status"] == "waiting"
+            await ada.call_tool("cancel_workflow_run", {"run": left.structured_content["run"]})
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_a_form_that_is_not_plain_leads_to_its_page_where_there_is_one(
+    gateway: Gateway, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_WORKFLOWS_RUN_LINK", "https://lab.company.com/run/{id}")
+    with serving(gateway.home) as address:
+        async with client(address, gateway.ada, mode=mode, answer={}) as ada:
+            calling = asyncio.create_task(ada.call_tool("survey", {"name": "C"}))
+            assert await asyncio.to_thread(eventually, lambda: ada.asked, 60)  # type: ignore[attr-defined]
+            [asked] = ada.asked  # type: ignore[attr-defined]
+            run = asked.url.rpartition("/")[2]
+            assert (asked.mode, asked.url) == ("url", f"https://lab.company.com/run/{run}")
+            assert "It is decided on the page of the run." in asked.message
+            form = json.dumps({"place": {"city": "Rome", "zip": 2}})
+            await asyncio.to_thread(subprocess.run, [*CLI, "approve", run, "--form", form], check=True, timeout=60)
+            done = await asyncio.wait_for(calling, 60)
+    assert done.structured_content["result"]["form"]["place"] == {"city": "Rome", "zip": 2}
 
 
 async def test_what_the_client_may_not_decide_is_told_and_goes_on_without_it(gateway: Gateway) -> None:
@@ -150,7 +216,7 @@ async def test_another_implementation_calls_and_decides(gateway: Gateway) -> Non
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["refused"] == 401
-    assert told["tools"] == ["count-letters", "review", "workflow_run", "cancel_workflow_run"]
+    assert told["tools"] == ["count-letters", "review", "survey", "workflow_run", "cancel_workflow_run"]
     assert any("word0" in message for message in told["progress"])
     assert "Publish C-19?" in told["asked"][0]
     assert told["result"] == {"approved": True, "by": "ada", "size": 4}
