@@ -195,6 +195,8 @@ class RunReader:
         await values.prepare(closing.payloads() if closing else ())
         if reduction.stuck is not None:
             await values.prepare(payloads_of(reduction.stuck))
+        if self.bare and (reduction.resumed or FORK_MEMO in info.memo.fields):
+            await values.note(payload for draft in reduction.drafts if not draft.built for payload in draft.results[:1])
         run = read_run(info)
         if closing is not None:
             run = run.model_copy(update={"status": closing.status, "closed_at": closing.at, "open_approvals": 0})

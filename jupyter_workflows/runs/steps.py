@@ -38,7 +38,7 @@ from ..schema import (
 from ..schema.resumes import ForkMark
 from ..tokens.checkpoint import apart, token_of
 from .failures import payloads_of, read_failure
-from .values import Decode, Unreadable
+from .values import Decode, Unreadable, beside
 
 _W = TypeVar("_W", bound=Wire)
 MAX_ATTEMPTS_LISTED = 100
@@ -159,6 +159,7 @@ def build_step(draft: Draft, decode: Decode, known_of: Known, *, bare: bool = Fa
     location = known_of.places.get(draft.name)
     if location is None and draft.cell_id:
         location = CellLocation.model_construct(cell_id=draft.cell_id, line=1)
+    told = beside(decode, draft.results[0]) if draft.results else None
     known: dict[str, Any] = {
         "id": draft.id,
         "name": draft.name,
@@ -178,14 +179,14 @@ def build_step(draft: Draft, decode: Decode, known_of: Known, *, bare: bool = Fa
         "location": location,
         "child_run": draft.child_run,
         "checked": draft.checked,
-        "kept": draft.kept or (kept_in(draft.results[0]) if draft.results else None),
+        "kept": draft.kept or (kept_in(told) if told is not None else None),
         "usage": None,
         "undoes": draft.undoes,
     }
-    known |= effect_fields(draft, known_of)
+    known |= effect_fields(draft, told, known_of)
     if draft.kind == "activity":
         known |= activity_fields(draft, decode)
-        known["usage"] = None if bare else usage_of(draft.results, known["output"])
+        known["usage"] = None if bare else usage_of(told, known["output"])
     elif draft.kind == "approval":
         known |= approval_fields(draft, decode, location)
     elif draft.failure is not None:
@@ -193,25 +194,25 @@ def build_step(draft: Draft, decode: Decode, known_of: Known, *, bare: bool = Fa
     return made(Step, known)
 
 
-def effect_fields(draft: Draft, known_of: Known) -> dict[str, Any]:
+def effect_fields(draft: Draft, result: Payload | None, known_of: Known) -> dict[str, Any]:
     """What undoes a step: as its worker wrote beside its result, else as the bundle says."""
     if draft.undoes or draft.kind not in ("activity", "child"):
         return {"undo": None, "irreversible": False}
     if draft.kind == "child":
         return {"undo": UNDO_RUN if known_of.any_undo else None, "irreversible": False}
-    told = draft.results[0].metadata.get(UNDO_KEY) if draft.results else None
+    told = result.metadata.get(UNDO_KEY) if result is not None else None
     if told is not None:
         return {"undo": told.decode("utf-8", "replace") or None, "irreversible": not told}
     activity = known_of.activities.get(draft.name)
     return {"undo": activity.undo if activity else None, "irreversible": bool(activity and activity.irreversible)}
 
 
-def usage_of(results: Sequence[Payload], output: Any) -> Usage | None:
+def usage_of(result: Payload | None, output: Any) -> Usage | None:
     """What the model calls of a step took: said beside its result, or by the result of a model call itself.
 
     The latter counts where payloads are encrypted, or kept outside of history and fetched.
     """
-    usage = usage_in(results[0]) if results else None
+    usage = usage_in(result) if result is not None else None
     if usage is None and isinstance(output, dict) and {"model", "usage"} <= output.keys():
         try:
             usage = Usage.model_validate(cast("dict[str, Any]", output)["usage"])

@@ -12,6 +12,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from ..errors import KeyDestroyed
+from ..payloads import bare
 
 Decode = Callable[[Payload], Any]
 
@@ -55,6 +56,7 @@ class Values:
         self.fetch_stored = fetch_stored
         # The payload is kept beside its value so that its id stays its own.
         self.ready: dict[int, tuple[Payload, Any]] = {}
+        self.noted: dict[int, tuple[Payload, Payload]] = {}
 
     async def prepare(self, payloads: Iterable[Payload]) -> None:
         """Decrypts and fetches what needs it."""
@@ -78,11 +80,28 @@ class Values:
         """Drops the values of payloads that will not be asked for again: heartbeats come often."""
         for payload in payloads:
             self.ready.pop(id(payload), None)
+            self.noted.pop(id(payload), None)
+
+    async def note(self, payloads: Iterable[Payload]) -> None:
+        """Learns what workers wrote beside values that are encrypted or stored elsewhere; the values are not kept."""
+        noted = self.noted.keys() | self.ready.keys()
+        hidden = [payload for payload in payloads if stored_bytes(payload) or self.converter.payload_codec]
+        wanted = [payload for payload in hidden if id(payload) not in noted]
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            await asyncio.gather(*map(self.read, wanted[start : start + READ_AT_ONCE]))
+
+    def beside(self, payload: Payload) -> Payload:
+        """A payload with what its worker wrote beside the value, as far as it was prepared or noted; not the value."""
+        known = self.noted.get(id(payload))
+        return known[1] if known else payload
 
     async def read(self, payload: Payload) -> Any:
         """One payload's value, by the converter's asynchronous way."""
         try:
-            return (await self.converter.decode([payload]))[0]
+            (plain,) = await bare(self.converter, [payload])
+            if plain is not payload:
+                self.noted[id(payload)] = payload, Payload(metadata=plain.metadata)
+            return self.converter.payload_converter.from_payload(plain)
         except KeyDestroyed as error:
             return Unreadable(reason_of(error), erased=error.key)
         except Exception as error:  # noqa: BLE001 - converters, codecs and drivers raise anything on hostile bytes
@@ -99,6 +118,12 @@ class Values:
             return self.converter.payload_converter.from_payload(payload)
         except Exception as error:  # noqa: BLE001 - converters, codecs and drivers raise anything on hostile bytes
             return Unreadable(reason_of(error))
+
+
+def beside(decode: Decode, payload: Payload) -> Payload:
+    """A payload with what its worker wrote beside the value, which is hidden where the value is."""
+    found: Decode | None = getattr(decode, "beside", None)
+    return found(payload) if found else payload
 
 
 def stored_bytes(payload: Payload) -> int:

@@ -1,5 +1,5 @@
 """The notebook of `tests/resuming`: what forks needs no other."""
 
-from tests.resuming.conftest import notebook
+from tests.resuming.conftest import notebook, own_notebook
 
-__all__ = ["notebook"]
+__all__ = ["notebook", "own_notebook"]

@@ -12,9 +12,13 @@ import pytest
 from jupyter_workflows import compare
 from jupyter_workflows.authoring.starter import FORK_MEMO
 from jupyter_workflows.commands import resume_commands as commands
+from jupyter_workflows.connection import loop_thread
 from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
+from jupyter_workflows.local.server import NAMESPACE
 from jupyter_workflows.runs import client
 from jupyter_workflows.runs.audit.exporting import verify_file
+from jupyter_workflows.runs.reading import RunReader
+from jupyter_workflows.security import keyrings
 
 STEPS = """
 PROMPT = "be brief"
@@ -244,3 +248,20 @@ def test_commands_say_what_a_fork_would_do_then_do_it_and_compare(notebook, ende
     assert "≠ summarise-1" in repr(outcome.value)
     with pytest.raises(CommandError, match="takes a JSON object"):
         commands.fork(notebook.session, Namespace(**vars(line) | {"changes": "[1]"}))
+
+
+def test_kept_steps_are_shown_as_such_where_values_are_encrypted(own_home, own_notebook):
+    keyrings.turn_on(own_home.keys, NAMESPACE)
+    own_notebook.cell("steps", STEPS)
+    own_notebook.cell("flow", FLOW)
+    run = own_notebook.start("report", "sales", str(own_notebook.log))
+    run.result(timeout=60)
+    fork = run.fork("summarise-1")
+    fork.result(timeout=60)
+    assert fork.access.client.data_converter.payload_codec is not None
+    # The live view leaves values out; who reads the run's values has them, with what stands beside them.
+    live = RunReader(fork.access, fork.id, bare=True)
+    for reader in (fork.new_reader(), live):
+        steps = loop_thread().run(reader.snapshot()).steps
+        assert [(step.id, step.kept.id) for step in steps if step.kept] == [("load-1", run.id)]
+    assert compare(run, fork).data.b.kept == 1

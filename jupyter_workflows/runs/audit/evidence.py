@@ -84,6 +84,11 @@ class Evidence:
             return known[1]
         return Unreadable("it is kept outside of history") if stored_bytes(payload) else payload
 
+    def beside(self, payload: Payload) -> Payload:
+        """What a worker wrote beside a value."""
+        found = self.found(payload)
+        return found if isinstance(found, Payload) else payload
+
     def shown(self, payload: Payload) -> Any:
         """The value as the file holds it."""
         found = self.found(payload)
