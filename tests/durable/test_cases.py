@@ -314,14 +314,17 @@ def test_output_that_the_cell_has_cleared_is_not_shown_again(notebook: Notebook)
     assert again.printed == "late\n"
 
 
-def test_figures_are_shown_again(notebook: Notebook):
+# Without `show` IPython shows figures after the cell, when nothing is noted any more.
+@pytest.mark.parametrize("last", ["plt.show()", "pass", "plt.figure()\nplt.bar(['a'], [3])"])
+def test_figures_are_shown_again(notebook: Notebook, last: str):
     pytest.importorskip("matplotlib")
-    source = "%%durable\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    source = f"%%durable\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\n{last}"
     notebook.cell("%matplotlib inline")
-    first, again = notebook.cell(source, "figure"), notebook.cell(source, "figure")
+    first, again = notebook.cell(source, f"figure-{last}"), notebook.cell(source, f"figure-{last}")
 
+    assert again.restored
     pictures = [[data["image/png"] for data in each.displays if "image/png" in data] for each in (first, again)]
-    assert len(pictures[0]) == 1
+    assert len(pictures[0]) == 1 + last.count("figure")
     assert pictures[0] == pictures[1]
 
 
