@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from .. import cli
+from ..commands import permission
 from ..commands.arguments import call_arguments
 from ..commands.deployment_commands import promoted_line, versions_data, versions_shown
 from ..commands.dispatch import run as run_command
@@ -151,6 +152,7 @@ def start(deployed: Deployed, arguments: Namespace) -> Outcome:
 
     Raises:
         CommandError: The package has no such workflow.
+        NotPermitted: A file of roles in this home does not let the user.
     """
     args, kwargs = call_arguments(arguments.arguments)
     bundle = deployed.load()
@@ -160,6 +162,7 @@ def start(deployed: Deployed, arguments: Namespace) -> Outcome:
         raise CommandError(f"{deployed.name} has no workflow {arguments.name!r}: there are {names}")
     values = checked_arguments(workflow, tuple(args), kwargs)
     session = Session(settings=server())
+    permission.check(session, "start")
     use(session)
     request = StartRequest(
         workflow=workflow.name,
@@ -226,8 +229,11 @@ def promote(deployed: Deployed, arguments: Namespace) -> Outcome:
 
     Raises:
         CommandError: The share is none, or no worker of the version asks for work.
+        NotPermitted: A file of roles in this home does not let the user.
     """
-    client = Session(settings=server()).client()
+    session = Session(settings=server())
+    permission.check(session, "deployments")
+    client = session.client()
     build, ramp = arguments.build or deployed.build_id, arguments.ramp
     if arguments.roll_back:
         if arguments.build or ramp is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
+
+from temporalio.client import Client
 
 from jupyter_workflows import session as sessions
 from jupyter_workflows.export.environment import Environment
@@ -13,6 +16,8 @@ from jupyter_workflows.export.project import Project
 from jupyter_workflows.export.proof import prove, write_proof
 from jupyter_workflows.export.rerun import Rerun
 from jupyter_workflows.notebook.bundle import read_bundle
+from jupyter_workflows.schema import SignedStart
+from jupyter_workflows.security.identity import key_id, verifies
 
 from ..notebook.conftest import Notebook
 from .conftest import Installed, Serving, start_worker
@@ -70,8 +75,31 @@ async def test_its_worker_runs_the_workflow_on_a_server_of_its_own(serving: Serv
         decided = serving.command("approve", "deployed", question["id"], "--comment", "fine", "--value", verdict)
         assert (decided["status"], decided["by"]) == ("approved", "operator")
     shown = serving.until(lambda: ended(serving.command("show", "deployed")))
+    assert await who_started(serving, "deployed") == ("operator", serving.command("key")["id"])
     assert "seen in the terminal" in {entry["note"] for entry in shown["result"]}
     assert {entry["package"] for entry in shown["result"]} == installed_packages(serving)
+
+
+async def who_started(serving: Serving, run: str) -> tuple[str, str]:
+    """Who says to have started a run, and the key that signed it."""
+    client = await Client.connect(serving.environment["TEMPORAL_ADDRESS"])
+    stated = SignedStart.model_validate(await (await client.get_workflow_handle(run).describe()).memo_value("starter"))
+    public = base64.b64decode(serving.command("key")["key"])
+    assert verifies(stated, public)
+    assert stated.workflow_id == run
+    return stated.starter, key_id(public)
+
+
+def test_a_file_of_roles_counts_for_its_commands(serving: Serving):
+    home = serving.folder / "viewer"
+    home.mkdir(mode=0o700)
+    (home / "workspaces.toml").write_text('[workspaces.here]\nnamespace = "default"\nviewer = ["operator"]\n')
+    (home / "workspaces.toml").chmod(0o644)
+    as_viewer = {"JUPYTER_WORKFLOWS_HOME": str(home)}
+    for words in (["start", "spell", '{"word": "ab"}'], ["promote"], ["cancel", "deployed"]):
+        refused = serving.command(*words, code=1, **as_viewer)["error"]
+        assert refused["type"] == "NotPermitted", refused
+    assert serving.command("runs", **as_viewer)
 
 
 def ended(shown: dict[str, Any]) -> dict[str, Any] | None:
