@@ -1,7 +1,7 @@
 """The Python of the documentation runs: page by page, one block after the other, as a reader would.
 
-A page that uses the extension or awaits at top level runs in a real kernel with a runtime of its own, any other
-page in this process. A comment right above a block says what is special about it:
+A page that uses the extension or awaits at top level runs in a real kernel, any other page in this process. A comment
+right above a block says what is special about it:
 
     <!-- raises: ApprovalRefused -->      the block ends in this exception
     <!-- not run: needs an S3 bucket -->  the block can't run here, and why
@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import temporary_home
 from tests.kernels import errors, run_cells
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +63,13 @@ def needs_kernel(source: str) -> bool:
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if blocks(page)]
 
 
+@pytest.fixture(scope="module")
+def home_of_readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for the pages alone: their workflows have names that tests use as well."""
+    with temporary_home(tmp_path_factory.mktemp("readers")) as home:
+        yield home.data
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_of_the_page_runs(
     page: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +77,7 @@ def test_python_of_the_page_runs(
     todo = blocks(page)
     if any(needs_kernel(block.source) for block in todo):
         may_raise = [index for index, block in enumerate(todo) if block.raises]
-        home = request.getfixturevalue("runtime_home")
+        home = request.getfixturevalue("home_of_readers")
         done = run_cells([block.source for block in todo], home=home, folder=tmp_path, may_raise=may_raise)
         assert errors(done) == {index: todo[index].raises for index in may_raise}
         return
