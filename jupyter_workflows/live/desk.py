@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import JupyterWorkflowsError
 from ..runs import decisions, discussion
 from ..runs.access import RunAccess
+from ..runs.comparing.run_comparison import read_comparison
 from ..runs.forking.carrying import BRANCH, forked
 from ..runs.forking.planning import ForkWish
 from ..runs.handle import Run
@@ -20,12 +21,14 @@ from ..runs.rollback import roll_back
 from ..runs.untrusted import one_line
 from ..security.identity import local_user
 from ..security.workspaces import Person
+from .comparisons import shown_comparison
 from .dashboards import PREFIX, DashboardTopic
 from .feed import Telling
 from .messages import (
     Answer,
     AskAct,
     AskCancel,
+    AskCompare,
     AskDecision,
     AskDetails,
     Asked,
@@ -142,6 +145,8 @@ class Desk:
                 await Run[Any](self.access, topic.workflow_id, topic.run_id).asked("cancel", lambda run: run.cancel())
                 self.look_again()
                 return Answer(request=asked.request)
+            case AskCompare():
+                return await self.compared(asked)
             case AskRollBack() | AskResume() | AskFork() | AskForks():
                 return await self.corrected(asked)
             case AskStart():
@@ -165,6 +170,17 @@ class Desk:
             case AskForks():
                 run = self.run_topic(asked.topic)
                 return Answer(request=asked.request, runs=await fetch_forks(self.access, run.workflow_id, BRANCH))
+
+    async def compared(self, asked: AskCompare) -> Answer:
+        """Puts another run beside the one of a topic.
+
+        Raises:
+            JupyterWorkflowsError: There is no such run, or it is the same.
+        """
+        topic = self.run_topic(asked.topic)
+        shown = RunReader(self.access, topic.workflow_id, topic.run_id)
+        found = await read_comparison(shown, RunReader(self.access, asked.workflow_id, asked.run_id))
+        return Answer(request=asked.request, comparison=shown_comparison(found))
 
     async def opened(self, asked: AskOpen) -> str:
         """The topic of a run of a list; it is read while the answer is on its way to the view.

@@ -211,6 +211,44 @@ class StepDetails(Wire):
     heartbeat: ShownValue | None = None
 
 
+class ShownDifference(Wire):
+    """Where two values differ: each line with its sign, `-`, `+`, `…` or none."""
+
+    place: str
+    lines: list[tuple[str, str]]
+
+
+class ShownPair(Wire):
+    """A step of one run and what corresponds to it in the other, in words."""
+
+    name: str
+    verdict: str
+    differs: bool
+    a: str
+    b: str
+    differences: list[ShownDifference] = Field(default=[])
+
+
+class ShownFact(Wire):
+    """What two runs took or came to."""
+
+    name: str
+    a: str
+    b: str
+
+
+class ShownComparison(Wire):
+    """Two runs side by side, in words; A began first."""
+
+    a: Run
+    b: Run
+    facts: list[ShownFact]
+    arguments: list[ShownDifference]
+    result: list[ShownDifference]
+    steps: list[ShownPair] = Field(description="Of very many the first")
+    more: int = Field(default=0, description="How many steps are left out")
+
+
 class Trouble(Wire):
     """The topic can't be followed for now, or no longer."""
 
@@ -232,6 +270,7 @@ class Answer(Wire):
     topic: str | None = Field(default=None, description="The run that was started or opened")
     runs: list[Run] = Field(default=[], description="The runs that were asked for")
     plan: str | None = Field(default=None, description="What resuming or forking would do, as text")
+    comparison: ShownComparison | None = None
 
 
 class Follow(Wire):
@@ -352,6 +391,16 @@ class AskForks(Wire):
     topic: str
 
 
+class AskCompare(Wire):
+    """Puts another run beside the one that is shown."""
+
+    type: Literal["compare"] = "compare"
+    request: int
+    topic: str
+    workflow_id: str
+    run_id: str = Field(default="", description="Empty for the newest execution")
+
+
 class AskStart(Wire):
     """Starts a workflow."""
 
@@ -385,7 +434,17 @@ Told = (
     | Answer
 )
 Request = (
-    AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskFork | AskForks | AskStart | AskOpen
+    AskDetails
+    | AskDecision
+    | AskAct
+    | AskCancel
+    | AskRollBack
+    | AskResume
+    | AskFork
+    | AskForks
+    | AskCompare
+    | AskStart
+    | AskOpen
 )
 Asked = Follow | Request
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])

@@ -16,6 +16,7 @@ from ..errors import JupyterWorkflowsError
 from ..live.messages import (
     AskAct,
     AskCancel,
+    AskCompare,
     AskDecision,
     Asked,
     AskFork,
@@ -58,7 +59,7 @@ def right_to(asked: Asked) -> Right:
             return STOP_RUNS
         case AskStart() | AskResume() | AskFork():
             return START_RUNS
-        case AskOpen() | AskForks():
+        case AskOpen() | AskForks() | AskCompare():
             return SEE_RUNS
         case _:
             return right_to_see(asked.topic)

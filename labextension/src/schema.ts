@@ -25,6 +25,7 @@ export interface Answer {
    * What resuming or forking would do, as text
    */
   plan: string | null;
+  comparison: ShownComparison | null;
 }
 /**
  * A step in full; its values as bounded text.
@@ -467,6 +468,50 @@ export interface Forked {
   replaced: string[];
 }
 /**
+ * Two runs side by side, in words; A began first.
+ */
+export interface ShownComparison {
+  a: Run;
+  b: Run;
+  facts: ShownFact[];
+  arguments: ShownDifference[];
+  result: ShownDifference[];
+  /**
+   * Of very many the first
+   */
+  steps: ShownPair[];
+  /**
+   * How many steps are left out
+   */
+  more: number;
+}
+/**
+ * What two runs took or came to.
+ */
+export interface ShownFact {
+  name: string;
+  a: string;
+  b: string;
+}
+/**
+ * Where two values differ: each line with its sign, `-`, `+`, `…` or none.
+ */
+export interface ShownDifference {
+  place: string;
+  lines: [unknown, unknown][];
+}
+/**
+ * A step of one run and what corresponds to it in the other, in words.
+ */
+export interface ShownPair {
+  name: string;
+  verdict: string;
+  differs: boolean;
+  a: string;
+  b: string;
+  differences: ShownDifference[];
+}
+/**
  * The approvals of all runs that are counted.
  */
 export interface ApprovalFigures {
@@ -552,6 +597,19 @@ export interface AskCancel {
   type: "cancel";
   request: number;
   topic: string;
+}
+/**
+ * Puts another run beside the one that is shown.
+ */
+export interface AskCompare {
+  type: "compare";
+  request: number;
+  topic: string;
+  workflow_id: string;
+  /**
+   * Empty for the newest execution
+   */
+  run_id: string;
 }
 /**
  * Approves or rejects.

@@ -75,6 +75,7 @@ ACTIONS: dict[str, str | None] = {
     "Start a workflow, without a kernel": "start",
     "Ask the author, or hand it over": "act question",
     # What only shows something, or takes it along.
+    "Compare.*|Show the runs there are": None,
     "Timeline|Table|Zoom (in|out).*|Show all .+|Open|Open the .+|Close the details|a link": None,
     "(.+: )?(CSV|PNG|table)": None,
     r"traceback|caused by .+|\d+ effects?: .+|cell \[\d+\].*": None,

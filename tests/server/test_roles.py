@@ -33,6 +33,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "details": {"step": "none-1"},
     "open": {"workflow_id": "none", "run_id": "none"},
     "decide": {"approval": "none-1", "content_hash": "0", "verdict": "approve"},
+    "compare": {"workflow_id": "none"},
     "start": {"topic": "workflow:/none"},
 }
 

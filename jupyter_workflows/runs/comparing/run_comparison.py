@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...connection import loop_thread
 from ...errors import JupyterWorkflowsError
 from ...schema.comparisons import ComparedStep, Comparison, StepSide
-from ..reading import Snapshot
+from ..reading import RunReader, Snapshot
 from ..views import missing
 from .comparison import compared
 from .display import comparison_html, comparison_text
@@ -104,14 +104,32 @@ def compare_runs(a: Run[Any], b: Run[Any]) -> RunComparison:
         RunNotFound: There is no such run.
         JupyterWorkflowsError: It is the same execution twice.
     """
+    one, other = loop_thread().run(both(a.new_reader(), b.new_reader()))
+    return RunComparison(compared(one, other))
 
-    async def read() -> list[Snapshot]:
-        return list(await asyncio.gather(*(run.new_reader().snapshot(fetch_stored=True) for run in (a, b))))
 
-    one, other = loop_thread().run(read())
+async def both(a: RunReader, b: RunReader) -> tuple[Snapshot, Snapshot]:
+    """Two runs as they now are.
+
+    Raises:
+        RunNotFound: There is no such run.
+        JupyterWorkflowsError: It is the same execution twice.
+    """
+    one, other = await asyncio.gather(a.snapshot(fetch_stored=True), b.snapshot(fetch_stored=True))
     if one.run.run_id == other.run.run_id:
         raise JupyterWorkflowsError(
             f"run {one.run.id} can't be compared with itself: give another run, or one of its other executions "
             "by get_run(id, run_id=...)"
         )
-    return RunComparison(compared(one, other))
+    return one, other
+
+
+async def read_comparison(a: RunReader, b: RunReader) -> Comparison:
+    """Two runs as they now are, side by side, the one that began first as A.
+
+    Raises:
+        RunNotFound: There is no such run.
+        JupyterWorkflowsError: It is the same execution twice.
+    """
+    first, second = sorted(await both(a, b), key=lambda each: each.run.started_at)
+    return compared(first, second)

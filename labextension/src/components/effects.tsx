@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Effect, Rollback, RunHead } from "../schema";
-import { useAction } from "./hooks";
+import { useAction, useOpened } from "./hooks";
 import type { AnyStatus } from "./icons";
 import { OpenedRun } from "./run_list";
 import type { RunHost } from "./run_card";
@@ -119,14 +119,14 @@ export function canRollBack(head: RunHead): boolean {
 
 /** Lists what would be undone, what is and what can't be; undoes it when a person says so. */
 export function RollBack({ model, onUndo }: { model: RunModel; onUndo: (topic: string) => void }) {
-  const [asked, setAsked] = useState(false);
+  const opened = useOpened<HTMLButtonElement, HTMLFormElement>();
   const [reason, setReason] = useState("");
   const [doing, act] = useAction();
   const head = model.head!;
-  if (!asked)
+  if (!opened.isOpen)
     return (
       <div class="jwl-row jwl-offer">
-        <button type="button" class="jwl-quiet" onClick={() => setAsked(true)}>
+        <button type="button" class="jwl-quiet" ref={opened.opener} onClick={opened.open}>
           Roll back…
         </button>
         <Alert message={doing.error} />
@@ -134,14 +134,22 @@ export function RollBack({ model, onUndo }: { model: RunModel; onUndo: (topic: s
     );
   const undo = (event: Event) => {
     event.preventDefault();
+    if (doing.busy) return;
     void act(async () => {
       const answer = await model.link.ask({ type: "roll_back", topic: model.topic, reason });
-      setAsked(false);
+      opened.close();
       if (answer.topic) onUndo(answer.topic);
     });
   };
   return (
-    <form class="jwl-answer" aria-label="Roll this run back?" onSubmit={undo}>
+    <form
+      class="jwl-answer"
+      aria-label="Roll this run back?"
+      ref={opened.panel}
+      tabIndex={-1}
+      onSubmit={undo}
+      onKeyDown={opened.onKeyDown}
+    >
       <b>{counted(head.effects)}</b>
       <EffectList effects={head.effects} />
       <div class="jwl-muted">
@@ -153,10 +161,10 @@ export function RollBack({ model, onUndo }: { model: RunModel; onUndo: (topic: s
         <input type="text" maxLength={2000} value={reason} onInput={event => setReason(event.currentTarget.value)} />
       </label>
       <div class="jwl-row">
-        <button type="submit" class="jwl-reject" disabled={doing.busy}>
+        <button type="submit" class="jwl-reject" aria-disabled={doing.busy}>
           {doing.busy ? "rolling back…" : `Undo ${count(head.effects_left, "effect")}`}
         </button>
-        <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={() => setAsked(false)}>
+        <button type="button" class="jwl-quiet" onClick={opened.close}>
           No
         </button>
       </div>

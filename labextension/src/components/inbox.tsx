@@ -36,6 +36,7 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
         </label>
       </header>
       <Notice model={model} />
+      {state && !waiting.length && <NothingWaits mine={mine} />}
       {waiting.slice(0, 100).map(shown => {
         const { approval } = shown;
         const key = `${approval.workflow_id}/${approval.run_id}/${approval.id}`;
@@ -63,6 +64,16 @@ export function Inbox({ model, host }: { model: StateModel<InboxState>; host: Ru
         );
       })}
     </section>
+  );
+}
+
+/** What would be here. */
+function NothingWaits({ mine }: { mine: boolean }) {
+  if (mine) return <div class="jwl-empty">Nothing waits for you.</div>;
+  return (
+    <div class="jwl-empty">
+      What runs ask by <code>human_approval</code> shows up here.
+    </div>
   );
 }
 

@@ -5,6 +5,7 @@ import type {
   Answer,
   AskAct,
   AskCancel,
+  AskCompare,
   AskDecision,
   AskDetails,
   AskFork,
@@ -42,7 +43,17 @@ export type Topical = Exclude<Told, Answer>;
 /** A message of one type. */
 export type ToldOf<Type extends Told["type"]> = Extract<Told, { type: Type }>;
 type Ask =
-  AskDetails | AskDecision | AskAct | AskCancel | AskRollBack | AskResume | AskFork | AskForks | AskStart | AskOpen;
+  | AskDetails
+  | AskDecision
+  | AskAct
+  | AskCancel
+  | AskRollBack
+  | AskResume
+  | AskFork
+  | AskForks
+  | AskCompare
+  | AskStart
+  | AskOpen;
 /** A request without the number that it gets when it is sent. */
 export type Request = Ask extends infer A ? (A extends Ask ? Omit<A, "request"> : never) : never;
 

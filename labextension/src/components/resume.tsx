@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import type { Answer } from "../schema";
-import { useAction } from "./hooks";
+import { useAction, useOpened } from "./hooks";
 import type { RunHost } from "./run_card";
 import type { RunModel } from "./run_model";
 import { Alert } from "./text_views";
+import { printable } from "./untrusted";
 
 interface PlannedProps {
   /** What the button says before anything was looked at, and what it asks then. */
@@ -23,58 +24,74 @@ interface PlannedProps {
 
 /** Something that is shown as a plan first, and done when a person says yes. */
 function Planned({ label, question, verb, doing: words, prepare, ask, onDone, children }: PlannedProps) {
-  const [open, setOpen] = useState(false);
+  const opened = useOpened<HTMLButtonElement, HTMLDivElement>();
   const [plan, setPlan] = useState<string | null>(null);
   const [code, setCode] = useState("");
   const [doing, act] = useAction();
   const look = () => {
+    if (doing.busy) return;
     // The form stays, also where the plan is refused: what is in it may be what has to change.
-    setOpen(children !== undefined);
+    if (children) opened.open();
     setPlan(null);
-    return act(async () => {
+    void act(async () => {
       setCode(await prepare());
       setPlan((await ask(true)).plan);
-      setOpen(true);
+      if (!children) opened.open();
     });
   };
-  const carryOut = () =>
-    act(async () => {
+  const carryOut = () => {
+    if (doing.busy || plan === null) return;
+    void act(async () => {
       const answer = await ask(false);
-      setOpen(false);
-      setPlan(null);
+      opened.close();
       if (answer.topic) onDone(answer.topic);
     });
-  if (!open)
+  };
+  if (!opened.isOpen)
     return (
       <>
-        <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={look}>
+        <button type="button" class="jwl-quiet" ref={opened.opener} aria-disabled={doing.busy} onClick={look}>
           {doing.busy ? "looking…" : label}
         </button>
         <Alert message={doing.error} />
       </>
     );
   return (
-    <div class="jwl-resume" role="group" aria-label={question}>
+    <div
+      class="jwl-resume"
+      role="group"
+      aria-label={question}
+      aria-busy={doing.busy}
+      ref={opened.panel}
+      tabIndex={-1}
+      onKeyDown={opened.onKeyDown}
+    >
       {children?.(look)}
       {plan !== null && code && <div class="jwl-help jwl-taken">{code}</div>}
-      {plan !== null && <pre class="jwl-mono">{plan}</pre>}
+      {plan !== null && <PlanText text={plan} />}
+      {plan === null && doing.busy && <div class="jwl-muted">looking…</div>}
       <Alert message={doing.error} />
       <span class="jwl-row">
-        <button type="button" class="jwl-approve" disabled={doing.busy || plan === null} onClick={carryOut}>
-          {doing.busy ? words : `Yes, ${verb}`}
+        <button type="button" class="jwl-approve" aria-disabled={doing.busy || plan === null} onClick={carryOut}>
+          {doing.busy && plan !== null ? words : `Yes, ${verb}`}
         </button>
-        <button
-          type="button"
-          class="jwl-quiet"
-          disabled={doing.busy}
-          onClick={() => {
-            setOpen(false);
-            setPlan(null);
-          }}
-        >
+        <button type="button" class="jwl-quiet" onClick={opened.close}>
           No
         </button>
       </span>
+    </div>
+  );
+}
+
+/** A plan, whose lines keep their indent where they are broken. */
+function PlanText({ text }: { text: string }) {
+  return (
+    <div class="jwl-mono jwl-plan" dir="auto">
+      {text.split("\n").map((line, at) => (
+        <div key={at} style={{ paddingInlineStart: `${line.search(/\S|$/) + 2}ch` }}>
+          {printable(line.trim(), 1_000)}
+        </div>
+      ))}
     </div>
   );
 }

@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { CellLocation, Run } from "../schema";
+import type { CellLocation, Run, ShownApproval } from "../schema";
 import { ApprovalCard } from "./approval_card";
 import { Audit } from "./audit";
+import { Compare } from "./comparison";
 import { actor, decider } from "./decider";
 import { canRollBack, Effects, RollBack } from "./effects";
-import { useAction, useChanges, useNow } from "./hooks";
+import { useAction, useChanges, useNow, useOpened } from "./hooks";
 import { Notice } from "./notice";
 import { OpenedRun } from "./run_list";
 import type { Link } from "./protocol";
@@ -27,6 +28,8 @@ export interface RunHost {
   showCell?: (at: CellLocation, notebook: string | null) => void;
   /** Shows a run in a place of its own. */
   openRun?: (id: string, runId: string) => void;
+  /** Shows the list of runs. */
+  openRuns?: () => void;
   /** Offers to start the workflow of a run once more. */
   startAgain?: (run: Run) => void;
   /** Offers to write a workflow of a bundle as a package. */
@@ -43,25 +46,31 @@ export function cellShower(host: RunHost, notebook: string | null): ((at: CellLo
   return show && (at => show(at, notebook));
 }
 
+interface RunCardProps {
+  model: RunModel;
+  host: RunHost;
+  /** Whether the reader asked for it just now: the keyboard goes there. */
+  isWanted?: boolean;
+}
+
 /** One run, live: state, steps over time, approvals that wait, details of a step, how it ended. */
-export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
+export function RunCard({ model, host, isWanted = false }: RunCardProps) {
   useChanges(model);
   const [selected, setSelected] = useState(-1);
   const [child, setChild] = useState<string | null>(null);
   const [undoing, setUndoing] = useState<string | null>(null);
   const [resumed, setResumed] = useState<string | null>(null);
+  const root = useRef<HTMLElement>(null);
   const { head } = model;
-  if (!head)
-    return (
-      <section class="jwl" aria-busy="true" aria-label="Run">
-        <Notice model={model} />
-        <div class="jwl-empty">{model.trouble ? "" : "…"}</div>
-      </section>
-    );
+  const isKnown = head !== null;
+  useEffect(() => {
+    if (isKnown && isWanted) root.current?.focus();
+  }, [isKnown]);
+  if (!head) return <Unknown model={model} host={host} />;
   const waiting = model.approvals.filter(({ approval }) => approval.status === "open" && !model.closed);
   const selectedStep = selected < model.steps.size ? selected : -1;
   return (
-    <section class="jwl" aria-label={`Run ${oneLine(head.run.id, 80)}`}>
+    <section ref={root} class="jwl" tabIndex={-1} aria-label={`Run ${oneLine(head.run.id, 80)}`}>
       <Head model={model} host={host} />
       <Notice model={model} />
       <Steps model={model} selected={selectedStep} onSelect={setSelected} />
@@ -69,7 +78,10 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
         <StepDetails
           model={model}
           index={selectedStep}
-          onClose={() => setSelected(-1)}
+          onClose={() => {
+            setSelected(-1);
+            root.current?.querySelector<HTMLElement>(".jwl-timeline-box, .jwl-table-box")?.focus();
+          }}
           onShow={cellShower(host, head.run.notebook)}
           onOpenChild={setChild}
           onResumed={may(head, "execute workflows") ? setResumed : undefined}
@@ -78,17 +90,7 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
       )}
       {child && <OpenedRun key={child} link={model.link} topic={model.topic} id={child} runId="" host={host} />}
       <Writing model={model} besides={selectedStep} />
-      {waiting.slice(0, 20).map(shown => (
-        <ApprovalCard
-          key={shown.approval.id}
-          shown={shown}
-          now={() => model.now()}
-          viewer={head}
-          onDecide={decider(model.link, model.topic)}
-          onAct={actor(model.link, model.topic)}
-        />
-      ))}
-      {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
+      <Waiting model={model} waiting={waiting} />
       <Ending model={model} host={host} />
       {!resumed && <Corrections model={model} host={host} onBegun={setResumed} />}
       <Branches key={`branches ${resumed}`} model={model} host={host} />
@@ -103,13 +105,49 @@ export function RunCard({ model, host }: { model: RunModel; host: RunHost }) {
   );
 }
 
+/** A run of which nothing was told yet, or that is not there. */
+function Unknown({ model, host }: { model: RunModel; host: RunHost }) {
+  return (
+    <section class="jwl" aria-busy="true" aria-label="Run">
+      <Notice model={model} />
+      {!model.trouble && <div class="jwl-empty">…</div>}
+      {model.liveness === "closed" && host.openRuns && (
+        <div class="jwl-empty">
+          <button type="button" onClick={host.openRuns}>
+            Show the runs there are
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** The approvals that wait. */
+function Waiting({ model, waiting }: { model: RunModel; waiting: ShownApproval[] }) {
+  return (
+    <>
+      {waiting.slice(0, 20).map(shown => (
+        <ApprovalCard
+          key={shown.approval.id}
+          shown={shown}
+          now={() => model.now()}
+          viewer={model.head!}
+          onDecide={decider(model.link, model.topic)}
+          onAct={actor(model.link, model.topic)}
+        />
+      ))}
+      {waiting.length > 20 && <div class="jwl-empty">and {count(waiting.length - 20, "more approval")}</div>}
+    </>
+  );
+}
+
 /** A run of which only the topic is known. */
 export function NestedRun({ topic, link, host }: { topic: string; link: Link; host: RunHost }) {
   const run = useMemo(() => new RunModel(topic, link), [topic, link]);
   useEffect(() => () => run.close(), [run]);
   return (
     <div class="jwl-nested">
-      <RunCard model={run} host={host} />
+      <RunCard model={run} host={host} isWanted />
     </div>
   );
 }
@@ -169,7 +207,6 @@ function Branches({ model, host }: { model: RunModel; host: RunHost }) {
       () => setForks([]),
     );
   }, [model]);
-  if (!forked && !forks.length) return null;
   const open = (run: { id: string; run_id: string }) =>
     host.openRun ? host.openRun(run.id, run.run_id) : setShown(run as Run);
   const link = (run: { id: string; run_id: string }) => (
@@ -179,16 +216,19 @@ function Branches({ model, host }: { model: RunModel; host: RunHost }) {
   );
   return (
     <>
-      <div class="jwl-note jwl-branches">
-        {origin && (
-          <>
-            forked from {link(origin)}
-            {forked.from_step && <> from step {oneLine(forked.from_step, 80)}</>}
-            {forked.changes.length > 0 && <>, changed: {oneLine(forked.changes.join(", "), 160)}</>}
-          </>
-        )}
-        {forks.length > 0 && <> forks: {forks.slice(0, 20).map(link)}</>}
-      </div>
+      {(origin || forks.length > 0) && (
+        <div class="jwl-branches">
+          {origin && (
+            <>
+              forked from {link(origin)}
+              {forked.from_step && <> from step {oneLine(forked.from_step, 80)}</>}
+              {forked.changes.length > 0 && <>, changed: {oneLine(forked.changes.join(", "), 160)}</>}
+            </>
+          )}
+          {forks.length > 0 && <> forks: {forks.slice(0, 20).map(link)}</>}
+        </div>
+      )}
+      <Compare model={model} origin={origin} forks={forks} />
       {shown && (
         <OpenedRun
           key={shown.id}
@@ -205,24 +245,26 @@ function Branches({ model, host }: { model: RunModel; host: RunHost }) {
 
 /** Ends the run; asks once more first. */
 function Cancel({ model }: { model: RunModel }) {
-  const [sure, setSure] = useState(false);
+  const { isOpen, open, close, opener, panel, onKeyDown } = useOpened<HTMLButtonElement, HTMLButtonElement>();
   const [doing, act] = useAction();
-  const cancel = () => act(() => model.link.ask({ type: "cancel", topic: model.topic })).then(() => setSure(false));
-  if (!sure)
+  const cancel = () => {
+    if (!doing.busy) void act(() => model.link.ask({ type: "cancel", topic: model.topic })).then(close);
+  };
+  if (!isOpen)
     return (
       <>
-        <button type="button" class="jwl-quiet" onClick={() => setSure(true)}>
+        <button type="button" class="jwl-quiet" ref={opener} onClick={open}>
           Cancel run
         </button>
         <Alert message={doing.error} />
       </>
     );
   return (
-    <span class="jwl-row" role="group" aria-label="Cancel this run?">
-      <button type="button" class="jwl-reject" disabled={doing.busy} onClick={cancel} ref={button => button?.focus()}>
+    <span class="jwl-row" role="group" aria-label="Cancel this run?" onKeyDown={onKeyDown}>
+      <button type="button" class="jwl-reject" aria-disabled={doing.busy} onClick={cancel} ref={panel}>
         {doing.busy ? "cancelling…" : "Yes, cancel"}
       </button>
-      <button type="button" class="jwl-quiet" disabled={doing.busy} onClick={() => setSure(false)}>
+      <button type="button" class="jwl-quiet" onClick={close}>
         No
       </button>
     </span>

@@ -51,7 +51,7 @@ export function RunList({ model, host }: { model: StateModel<RunsState>; host: R
       {shown.length ? (
         <RunTable runs={shown} open={open} onOpen={host.openRun} onToggle={toggle} />
       ) : (
-        <div class="jwl-empty">{model.state ? "no runs" : "…"}</div>
+        <div class="jwl-empty">{model.state ? <NoRuns among={runs.length} /> : "…"}</div>
       )}
       {open && (
         <OpenedRun
@@ -64,6 +64,16 @@ export function RunList({ model, host }: { model: StateModel<RunsState>; host: R
         />
       )}
     </section>
+  );
+}
+
+/** Why no run is listed, and how one gets there. */
+function NoRuns({ among }: { among: number }) {
+  if (among) return <>No run fits: clear the search, or choose all.</>;
+  return (
+    <>
+      No runs yet. Run a <code>%%workflow</code> cell and start it: its runs show up here.
+    </>
   );
 }
 

@@ -27,7 +27,13 @@ export function StepDetails({ model, index, onClose, onShow, onOpenChild, onResu
   const tokens = model.tokens.get(id);
   const place = found?.step.location ?? model.names[steps.name[index]!]?.location ?? null;
   return (
-    <section class="jwl-details" aria-label={`Step ${oneLine(id, 80)}`}>
+    <section
+      class="jwl-details"
+      aria-label={`Step ${oneLine(id, 80)}`}
+      onKeyDown={event => {
+        if (event.key === "Escape") onClose();
+      }}
+    >
       <header class="jwl-row">
         <Pill status={steps.statusOf(index)} />
         <b class="jwl-any">{oneLine(id, 120)}</b>

@@ -101,7 +101,8 @@ function box(name: string, checked: boolean): HTMLInputElement {
   return made;
 }
 
-function choice(name: string, options: readonly (readonly [string, string])[]): HTMLSelectElement {
+/** A list to choose from. */
+export function choice(name: string, options: readonly (readonly [string, string])[]): HTMLSelectElement {
   const made = document.createElement("select");
   made.name = name;
   made.className = "jp-mod-styled";
@@ -109,7 +110,8 @@ function choice(name: string, options: readonly (readonly [string, string])[]): 
   return made;
 }
 
-function labelled(text: string, control: HTMLInputElement | HTMLSelectElement): HTMLElement {
+/** A control below or beside what it is about. */
+export function labelled(text: string, control: HTMLInputElement | HTMLSelectElement): HTMLElement {
   const label = document.createElement("label");
   const words = document.createElement("span");
   words.textContent = text;

@@ -11,6 +11,7 @@ export function hostOf(commands: CommandRegistry, settings: ServerConnection.ISe
   return {
     showCell: ({ cell_id, line }, notebook) => void commands.execute(COMMANDS.showCell, { cell_id, line, notebook }),
     openRun: (id, runId) => void commands.execute(COMMANDS.openRun, { id, run_id: runId }),
+    openRuns: () => void commands.execute(COMMANDS.openRuns),
     startAgain: run => void commands.execute(COMMANDS.openWorkflow, { digest: run.bundle, name: run.workflow }),
     exportWorkflow: (name, digest) => void commands.execute(COMMANDS.exportWorkflow, { name, digest }),
     bundleCells: async ({ notebook, workflow }) =>

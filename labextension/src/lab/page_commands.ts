@@ -1,16 +1,14 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
-import { type ICommandPalette, InputDialog } from "@jupyterlab/apputils";
+import type { ICommandPalette } from "@jupyterlab/apputils";
 import { runIcon } from "@jupyterlab/ui-components";
-import type { RunsState } from "../schema";
 import { EVERYTHING, topicOf } from "../components/dashboard_model";
-import { oneLine } from "../components/untrusted";
 import { COMMANDS } from "./commands";
 import { dashboardIcon, inboxIcon, schedulesIcon, workflowsIcon } from "./icons";
 import type { Pages } from "./pages";
 import { offer, texts, textOf } from "./palette";
 import { permitted } from "./permission";
-import { request } from "./rest";
 import type { Session } from "./session";
+import { chosen } from "./start_form";
 import { runsTopic, runTopic, workflowTopic } from "./topics";
 
 /** The commands that open pages. */
@@ -80,52 +78,8 @@ function addStartCommand(commands: JupyterFrontEnd["commands"], session: Session
     isVisible: () => permitted(session, COMMANDS.openWorkflow),
     execute: async ({ digest, name }) => {
       const given = textOf(name);
-      const wanted = given ? { name: given, digest: textOf(digest) ?? "" } : await chosen(session);
+      const wanted = given ? { name: given, digest: textOf(digest) ?? "" } : await chosen(session.settings);
       if (wanted) pages.open(workflowTopic(wanted.digest, wanted.name), wanted.name);
     },
   });
-}
-
-/** The names of the workflows that were run, the newest first. */
-export function namesOf(runs: RunsState["runs"]): string[] {
-  return [...new Set(runs.map(run => run.workflow))];
-}
-
-interface Wanted {
-  name: string;
-  digest: string;
-}
-
-/** What is published, by what the list says of it; empty where the server does not tell. */
-async function published(session: Session): Promise<Map<string, Wanted>> {
-  try {
-    const { workflows } = await request<{
-      workflows: { tool: string; description: string; workflow: string; digest: string }[];
-    }>(session.settings, "published");
-    return new Map(
-      workflows.map(each => [
-        oneLine(`${each.tool}: ${each.description}`, 120),
-        { name: each.workflow, digest: each.digest.slice(0, 16) },
-      ]),
-    );
-  } catch {
-    return new Map();
-  }
-}
-
-/** Asks which workflow is meant: what is published first, on its own code, then what was run, on the newest. */
-async function chosen(session: Session): Promise<Wanted | null> {
-  const offered = await published(session);
-  const topic = runsTopic({});
-  const model = session.lists.take(topic);
-  session.lists.give(topic);
-  const answer = await InputDialog.getItem({
-    title: "Start a workflow",
-    label: "What is published, or a name; of a name the newest version on this machine is started.",
-    items: [...offered.keys(), ...namesOf(model.state?.runs ?? [])],
-    editable: true,
-    okLabel: "Next",
-  });
-  if (!answer.button.accept || !answer.value) return null;
-  return offered.get(answer.value) ?? { name: answer.value, digest: "" };
 }

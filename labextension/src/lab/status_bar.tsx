@@ -49,6 +49,10 @@ export class StatusItem extends View {
     body.node.setAttribute("aria-label", "Workflows");
     // Many workers make it taller than the window lets it be: the keys scroll it.
     body.node.tabIndex = 0;
+    // The popup closes itself.
+    body.node.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.node.querySelector("button")?.focus();
+    });
     this.popup = showPopup({ body, anchor: this, align: "left", hasDynamicSize: true });
     body.node.focus();
   }
