@@ -13,8 +13,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from . import dashboard_story, stories
+from . import correction_stories, dashboard_story, stories
 from .bare_page import BarePage, bare_page_server
+from .durable_picture import durable_cells
 from .lab import chromium
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "live"
@@ -35,6 +36,8 @@ PICTURES = {
 # Shown once, light.
 MORE_PICTURES = {
     "viewer-run": ("run", stories.TOPIC, lambda: stories.seen_by("viewer", stories.waiting_run())),
+    "resume-plan": ("run", stories.TOPIC, correction_stories.failed),
+    "comparison": ("run", stories.TOPIC, correction_stories.fork),
     "viewer-inbox": ("inbox", "inbox", lambda: stories.seen_by("viewer", stories.inbox())),
 }
 WIDTHS = {"wide": 960, "narrow": 480}
@@ -42,6 +45,13 @@ WIDTHS = {"wide": 960, "narrow": 480}
 
 def open_details(bare: BarePage, name: str) -> None:
     """Shows what a click shows, in the picture that is about it."""
+    if name == "resume-plan":
+        bare.page.get_by_role("button", name="Resume…").click()
+        bare.answer("resume", plan=correction_stories.plan(), runs=[])
+    if name == "comparison":
+        bare.answer("forks", runs=[])
+        bare.page.get_by_role("button", name="Compare with the run").click()
+        bare.answer("compare", comparison=correction_stories.comparison(), runs=[])
     if name == "roll-back":
         bare.page.get_by_role("button", name="Roll back…").click()
     if name != "finished":
@@ -80,6 +90,8 @@ def main(wanted: Sequence[str]) -> None:
             bare.page.wait_for_timeout(700)
             save(view.screenshot(), TARGET / f"{name}-{look}.png")
             context.close()
+        if not wanted or "durable-cells" in wanted:
+            save(durable_cells(browser), TARGET.parent / "lab" / "durable-cells-light.png")
         browser.close()
 
 
