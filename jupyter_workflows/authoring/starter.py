@@ -20,6 +20,8 @@ from ..schema import SignedSchedule, SignedStart
 MEMO_KEY = "starter"
 # What a fork says of the run whose results it takes; the starter signs it.
 FORK_MEMO = "forked"
+# What people did to the schedule that started a run.
+DEEDS_MEMO = "schedule_acts"
 # What a schedule adds to the id of its runs.
 SCHEDULED_AT = re.compile(r"-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 Statement = SignedStart | SignedSchedule

@@ -10,6 +10,7 @@ from ..errors import CommandError
 from ..scheduling.handle import Schedule, Wish, access_of, scheduled
 from ..scheduling.schedules import CATCH_UP, list_schedules
 from ..scheduling.times import Times
+from ..schema import SignedScheduleAct
 from ..schema.schedules import ScheduleState
 from ..session import Session
 from .arguments import DURATION, UNITS, call_arguments
@@ -99,8 +100,14 @@ def state_shown(state: ScheduleState) -> Shown:
             ("runs", counts),
             ("note", state.note),
             ("by", state.made_by),
+            *((f"{deed.issued_at:%Y-%m-%d %H:%M:%S}", deed_words(deed)) for deed in state.deeds),
         ],
     )
+
+
+def deed_words(deed: SignedScheduleAct) -> str:
+    """Who did what to a schedule, and why."""
+    return f"{deed.deed} by {deed.by}" + (f": {deed.note}" if deed.note else "")
 
 
 def when(state: ScheduleState) -> str:

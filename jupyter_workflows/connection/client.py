@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, HeaderCodecBehavior, Plugin
-from temporalio.service import GrpcCompression, KeepAliveConfig, RPCError
+from temporalio.service import GrpcCompression, KeepAliveConfig, PayloadLimitsConfig, RPCError
 
 from ..errors import ConnectionFailed, EncryptionFailed
 from ..payloads import data_converter, select_storage
@@ -37,6 +37,7 @@ CONNECT_TIMEOUT = timedelta(seconds=4)
 # which steps lose their attempts to missing heartbeats. Temporal's frontend hangs up on who asks more often than each
 # 10 s: https://github.com/temporalio/temporal/blob/main/common/dynamicconfig/constants.go (frontend.keepAliveMinTime)
 KEEP_ALIVE = KeepAliveConfig(interval_millis=11_000, timeout_millis=4_000)
+MEMO_WARN_BYTES = 256 * 1024
 # How the SDK's native part puts the status of its first call into words.
 _STATUS = re.compile(r'code: (?P<code>\w+), message: "(?P<message>[^"]*)"')
 
@@ -171,6 +172,8 @@ def wire_options(settings: Settings, home: Places | None) -> dict[str, Any]:
         "rpc_metadata": dict(settings.headers),
         "data_converter": data_converter(*storages, codec=codec),
         "header_codec_behavior": HeaderCodecBehavior.CODEC if codec else HeaderCodecBehavior.NO_CODEC,
+        # Memos of ours hold what people are shown and what was done to schedules; the SDK warns of each above 2 KiB.
+        "payload_limits": PayloadLimitsConfig(memo_warn_size=MEMO_WARN_BYTES),
         # The SDK's default is gzip. Within one machine it would only cost processor time.
         "grpc_compression": GrpcCompression.NONE if is_near(settings) else GrpcCompression.GZIP,
     }

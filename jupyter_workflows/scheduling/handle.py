@@ -14,6 +14,7 @@ from ..notebook.bundle import BundleFiles, read_bundle
 from ..notebook.catalog import live_workflows, newest
 from ..runs.access import RunAccess
 from ..runs.placement import workspace_queue
+from ..schema import ScheduleDeed
 from ..schema.schedules import ScheduleState
 from ..security.identity import local_user
 from ..session import Session, current
@@ -111,9 +112,9 @@ class Schedule:
         Raises:
             ScheduleRefused: The period makes no sense.
         """
-        return loop_thread().run(backfill(access_of(self.session), self.id, begin, end))
+        return loop_thread().run(backfill(access_of(self.session), self.id, begin, end, by=local_user()))
 
-    def _act(self, what: str, note: str) -> ScheduleState:
+    def _act(self, what: ScheduleDeed, note: str) -> ScheduleState:
         access = access_of(self.session)
         found = loop_thread().run(act(access, self.session.home, self.id, what, by=local_user(), note=note))
         return cast("ScheduleState", found)

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,9 @@ from temporalio.client import (
     ScheduleDescription,
     ScheduleHandle,
     ScheduleListActionStartWorkflow,
+    ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
@@ -40,9 +42,10 @@ from ..local.paths import Home, make_private_directory, write_private
 from ..runs.access import RunAccess, translated
 from ..runs.client import StartRequest, register_search_attributes, search_attributes
 from ..runs.untrusted import one_line
-from ..schema import SignedSchedule
+from ..schema import ScheduleDeed, SignedSchedule, SignedScheduleAct
 from ..schema.schedules import Overlap, ScheduledRun, ScheduleState
 from ..security import identity
+from .deeds import deeds_of, note_deleted, signed_deed, with_deed
 from .times import OVERLAPS, Times, as_given, in_words, overlap_of
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -131,6 +134,7 @@ async def make(access: RunAccess, home: Home, plan: Plan) -> ScheduleState:
 
 async def create(access: RunAccess, plan: Plan, wanted: Schedule, fills: list[ScheduleBackfill]) -> None:
     """Makes a new one."""
+    on_record(wanted, [], deed_of(access, plan, "make"))
     memo = {MEMO: {"made_by": plan.start.starter or ""}}
     try:
         await access.client.create_schedule(plan.id, wanted, backfill=fills, memo=memo)
@@ -155,9 +159,10 @@ async def renew(access: RunAccess, plan: Plan, wanted: Schedule, fills: list[Sch
             f"{plan.id} is a schedule of {one_line(workflow, 80)}: give another --id, or delete it before"
         )
 
-    def renewed(update: ScheduleUpdateInput) -> ScheduleUpdate:
-        del update
-        return ScheduleUpdate(schedule=wanted)
+    deed = deed_of(access, plan, "renew")
+
+    async def renewed(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        return ScheduleUpdate(schedule=on_record(wanted, await deeds_of(access, known_action(update)), deed))
 
     try:
         await handle.update(renewed)
@@ -165,6 +170,24 @@ async def renew(access: RunAccess, plan: Plan, wanted: Schedule, fills: list[Sch
             await handle.backfill(*fills)
     except RPCError as error:
         raise in_our_words(error, access, plan.id) from None
+
+
+def deed_of(access: RunAccess, plan: Plan, deed: ScheduleDeed) -> SignedScheduleAct:
+    """Whoever starts the runs makes the schedule, or renews it."""
+    start = plan.start
+    return signed_deed(access, plan.id, deed, workflow=start.workflow, by=start.starter or "", note=plan.note)
+
+
+def known_action(update: ScheduleUpdateInput) -> object:
+    """What a schedule that is to be changed starts now."""
+    return update.description.schedule.action
+
+
+def on_record(schedule: Schedule, before: Sequence[SignedScheduleAct], deed: SignedScheduleAct) -> Schedule:
+    """The schedule, whose runs tell from now on what was done to it."""
+    action = cast("ScheduleActionStartWorkflow", schedule.action)
+    action.memo = {**(action.memo or {}), **with_deed(before, deed)}
+    return schedule
 
 
 def policy_of(plan: Plan) -> SchedulePolicy:
@@ -270,6 +293,7 @@ async def describe(access: RunAccess, id: str) -> ScheduleState:
         overlap=next((name for name, policy in OVERLAPS.items() if policy == overlap), None),
         bundle=bundle,
         task_queue=started.task_queue if started else None,
+        deeds=await deeds_of(access, action),
         next=list(info.next_action_times),
         recent=recent_of(info.recent_actions),
         runs=info.num_actions,
@@ -320,7 +344,42 @@ async def list_schedules(access: RunAccess, *, limit: int = MANY) -> list[Schedu
     return sorted(states, key=lambda state: state.id)
 
 
-async def act(access: RunAccess, home: Home, id: str, what: str, *, by: str, note: str = "") -> ScheduleState | None:
+PAUSES: Mapping[ScheduleDeed, bool] = {"pause": True, "resume": False}
+
+
+def workflow_of(known: ScheduleDescription) -> str:
+    """What a schedule starts."""
+    action = known.schedule.action
+    return action.workflow if isinstance(action, ScheduleActionStartWorkflow) else ""
+
+
+def changed(
+    access: RunAccess,
+    deed: SignedScheduleAct,
+    *,
+    paused: bool | None = None,
+    note: str = "",
+    spec: ScheduleSpec | None = None,
+    overlap: ScheduleOverlapPolicy | None = None,
+) -> Callable[[ScheduleUpdateInput], Awaitable[ScheduleUpdate]]:
+    """A change of a schedule, with who makes it on record; what is None stays as it is."""
+
+    async def change(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = on_record(update.description.schedule, await deeds_of(access, known_action(update)), deed)
+        if paused is not None:
+            schedule.state.paused, schedule.state.note = paused, note
+        if spec is not None:
+            schedule.spec = spec
+        if overlap is not None:
+            schedule.policy.overlap = overlap
+        return ScheduleUpdate(schedule=schedule)
+
+    return change
+
+
+async def act(
+    access: RunAccess, home: Home, id: str, what: ScheduleDeed, *, by: str, note: str = ""
+) -> ScheduleState | None:
     """Pauses, resumes, triggers or deletes a schedule; gives it as it then is, None where it is gone.
 
     Args:
@@ -334,25 +393,23 @@ async def act(access: RunAccess, home: Home, id: str, what: str, *, by: str, not
     Raises:
         ScheduleRefused: There is none with this id.
     """
-    handle, _ = await found(access, id)
-    told = note or f"by {by}"
+    handle, known = await found(access, id)
+    deed = signed_deed(access, id, what, workflow=workflow_of(known), by=by, note=note)
     try:
-        if what == "pause":
-            await handle.pause(note=told)
-        elif what == "resume":
-            await handle.unpause(note=told)
-        elif what == "trigger":
-            await handle.trigger(overlap=OVERLAPS["allow_all"])
-        else:
+        if what == "delete":
             await handle.delete()
             forget(home, id)
+            note_deleted(home, deed)
             return None
+        await handle.update(changed(access, deed, paused=PAUSES.get(what), note=note or f"by {by}"))
+        if what == "trigger":
+            await handle.trigger(overlap=OVERLAPS["allow_all"])
     except RPCError as error:
         raise in_our_words(error, access, id) from None
     return await describe(access, id)
 
 
-async def retime(access: RunAccess, id: str, times: Times, overlap: Overlap | None = None) -> ScheduleState:
+async def retime(access: RunAccess, id: str, times: Times, overlap: Overlap | None = None, *, by: str) -> ScheduleState:
     """Gives a schedule other times, in the place of those it has; what it starts, and for whom, stays as it is.
 
     Args:
@@ -360,37 +417,42 @@ async def retime(access: RunAccess, id: str, times: Times, overlap: Overlap | No
         id: Of the schedule.
         times: When its runs start from now on.
         overlap: What becomes of a start while the run before is not over; by default as it is.
+        by: Who asks.
 
     Raises:
         ScheduleRefused: There is none with this id, or the times make no sense.
     """
-    handle, _ = await found(access, id)
+    handle, known = await found(access, id)
     spec = times.spec()
     policy = overlap_of(overlap) if overlap is not None else None
-
-    def retimed(update: ScheduleUpdateInput) -> ScheduleUpdate:
-        schedule = update.description.schedule
-        schedule.spec = spec
-        if policy is not None:
-            schedule.policy.overlap = policy
-        return ScheduleUpdate(schedule=schedule)
-
+    told = "; ".join(in_words(spec))
+    deed = signed_deed(access, id, "retime", workflow=workflow_of(known), by=by, note=told)
     try:
-        await handle.update(retimed)
+        await handle.update(changed(access, deed, spec=spec, overlap=policy))
     except RPCError as error:
         raise in_our_words(error, access, id) from None
     return await describe(access, id)
 
 
-async def backfill(access: RunAccess, id: str, begin: datetime, end: datetime) -> ScheduleState:
+async def backfill(access: RunAccess, id: str, begin: datetime, end: datetime, *, by: str) -> ScheduleState:
     """Starts the runs that a schedule would have started in a period, one after the other.
+
+    Args:
+        access: What it is reached with.
+        id: Of the schedule.
+        begin: From when, with a time zone.
+        end: Until when.
+        by: Who asks.
 
     Raises:
         ScheduleRefused: The period makes no sense, or there is no such schedule.
     """
     check_backfill([(begin, end)])
-    handle, _ = await found(access, id)
+    handle, known = await found(access, id)
+    told = f"{begin.isoformat()} to {end.isoformat()}"
+    deed = signed_deed(access, id, "backfill", workflow=workflow_of(known), by=by, note=told)
     try:
+        await handle.update(changed(access, deed))
         await handle.backfill(fill(begin, end))
     except RPCError as error:
         raise in_our_words(error, access, id) from None

@@ -154,6 +154,24 @@ class SignedSchedule(Wire):
     signature: str = ""
 
 
+ScheduleDeed = Literal["make", "renew", "retime", "pause", "resume", "trigger", "backfill", "delete"]
+
+
+class SignedScheduleAct(Wire):
+    """What somebody did to a schedule; in the memo of each run that it starts from then on."""
+
+    type: Literal["schedule_act"] = "schedule_act"
+    schedule: str = Field(description="Id of the schedule")
+    workflow: str
+    deed: ScheduleDeed
+    by: str
+    note: str = Field(default="", description="Why, or what it is from then on")
+    issued_at: datetime
+    nonce: str
+    key_id: str = ""
+    signature: str = ""
+
+
 class SignedRollBack(Wire):
     """Somebody wants undone what a run did: the payload of the update `roll_back`, or part of an undo run's order."""
 

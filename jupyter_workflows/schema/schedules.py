@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .approvals import SignedScheduleAct
 from .wire import Wire
 
 Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
@@ -44,6 +45,7 @@ class ScheduleState(Wire):
     overlap: Overlap | None = Field(default=None, description="Lists don't know it")
     bundle: str | None = Field(default=None, description="Lists don't know it")
     task_queue: str | None = Field(default=None, description="Lists don't know it")
+    deeds: list[SignedScheduleAct] = Field(default=[], description="Who did what to it, in order; not in lists")
     next: list[datetime] = Field(default=[], description="The next times, ten at most")
     recent: list[ScheduledRun] = Field(default=[], description="The newest runs, the newest first")
     runs: int | None = Field(default=None, description="How many it started; lists don't know it")

@@ -27,12 +27,13 @@ from ..schema import (
     SignedQuestion,
     SignedRollBack,
     SignedSchedule,
+    SignedScheduleAct,
     SignedStart,
 )
 from .canonical import canonical
 from .trusted_keys import TrustedKey, read_keys
 
-Signed = Decision | SignedAct | SignedRollBack | SignedStart | SignedSchedule
+Signed = Decision | SignedAct | SignedRollBack | SignedStart | SignedSchedule | SignedScheduleAct
 S = TypeVar("S", bound=Signed)
 
 NAMES: dict[type, str] = {
@@ -43,6 +44,7 @@ NAMES: dict[type, str] = {
     SignedRollBack: "rollback",
     SignedStart: "start",
     SignedSchedule: "schedule",
+    SignedScheduleAct: "schedule_act",
 }
 REMEDIES = {
     "decision": "decide",

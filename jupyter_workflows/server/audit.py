@@ -20,7 +20,7 @@ from ..live.messages import (
     Delegation,
     Request,
 )
-from ..schema import Approval, Run
+from ..schema import Approval, Run, ScheduleDeed
 
 SCHEMAS = Path(__file__).with_name("events")
 BASE = "https://events.jupyter-workflows.org"
@@ -92,6 +92,10 @@ class Audit:
     def stopped(self, run_id: str, by: str, how: str) -> None:
         """A run was cancelled, terminated or rolled back."""
         self.emit("run_stopped", {"run_id": run_id, "by": by, "how": how})
+
+    def schedule_changed(self, schedule: str, by: str, deed: ScheduleDeed) -> None:
+        """Somebody did something to a schedule."""
+        self.emit("schedule_changed", {"schedule": schedule, "by": by, "deed": deed})
 
     def resumed(self, run_id: str, execution: str, user: str) -> None:
         """A run goes on in a new execution, or another branch of it was started."""

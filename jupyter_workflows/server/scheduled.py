@@ -12,7 +12,7 @@ from ..runs.untrusted import one_line
 from ..scheduling.schedules import act, describe, retime
 from ..scheduling.schedules import list_schedules as fetch_schedules
 from ..scheduling.times import Times
-from ..schema import Wire
+from ..schema import ScheduleDeed, Wire
 from ..schema.schedules import Overlap, ScheduleState, ScheduleTimes
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ async def get_schedule(call: Call) -> Wire:
 
 async def see_to_schedule(call: Call) -> Wire:
     """Pauses, resumes, triggers or deletes a schedule; runs that are open go on."""
-    wanted = call.path["action"]
+    wanted = cast("ScheduleDeed", call.path["action"])
     if wanted not in ACTIONS:
         raise BadRequest(f"{one_line(wanted, 40)!r} is nothing to do with a schedule: use one of {', '.join(ACTIONS)}")
     note = cast("ScheduleRequest", call.body).note
     access = await call.access(start=True)
     found = await act(access, call.hub.home, call.path["id"], wanted, by=call.reviewer, note=note)
     call.hub.look_again()
+    call.audit(lambda audit: audit.schedule_changed(call.path["id"], call.reviewer, wanted))
     return ScheduleAnswer(status="there" if found else "deleted", schedule=found)
 
 
@@ -74,5 +75,6 @@ async def set_times(call: Call) -> Wire:
     body = cast("TimesRequest", call.body)
     every = None if body.every_seconds is None else timedelta(seconds=body.every_seconds)
     times = Times(cron=body.cron, every=every, calendar=body.calendar, time_zone=body.time_zone)
-    found = await retime(await call.access(start=True), call.path["id"], times, body.overlap)
+    found = await retime(await call.access(start=True), call.path["id"], times, body.overlap, by=call.reviewer)
+    call.audit(lambda audit: audit.schedule_changed(call.path["id"], call.reviewer, "retime"))
     return ScheduleAnswer(status="there", schedule=found)

@@ -1553,6 +1553,10 @@ export interface ScheduleState {
    */
   task_queue: string | null;
   /**
+   * Who did what to it, in order; not in lists
+   */
+  deeds: SignedScheduleAct[];
+  /**
    * The next times, ten at most
    */
   next: string[];
@@ -1589,6 +1593,27 @@ export interface ScheduleTimes {
    * @maxItems 50
    */
   calendar: string[];
+}
+/**
+ * What somebody did to a schedule; in the memo of each run that it starts from then on.
+ */
+export interface SignedScheduleAct {
+  type: "schedule_act";
+  /**
+   * Id of the schedule
+   */
+  schedule: string;
+  workflow: string;
+  deed: "make" | "renew" | "retime" | "pause" | "resume" | "trigger" | "backfill" | "delete";
+  by: string;
+  /**
+   * Why, or what it is from then on
+   */
+  note: string;
+  issued_at: string;
+  nonce: string;
+  key_id: string;
+  signature: string;
 }
 /**
  * A run that a schedule started.

@@ -20,6 +20,7 @@ const SCHEDULE: ScheduleState = {
   overlap: "skip",
   bundle: null,
   task_queue: null,
+  deeds: [],
   next: ["2026-11-27T01:00:00Z"],
   recent: [],
   runs: null,

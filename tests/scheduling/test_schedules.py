@@ -17,9 +17,12 @@ from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
 from jupyter_workflows.notebook.catalog import newest
 from jupyter_workflows.runs.access import RunAccess
+from jupyter_workflows.runs.audit.exporting import verify_file
 from jupyter_workflows.runs.client import StartRequest, start_run
 from jupyter_workflows.runs.handle import Run
+from jupyter_workflows.scheduling.deeds import MOST
 from jupyter_workflows.scheduling.handle import Schedule, Wish, scheduled, schedules
+from jupyter_workflows.scheduling.schedules import retime
 from jupyter_workflows.scheduling.times import Times
 from jupyter_workflows.session import Session, use
 
@@ -108,6 +111,65 @@ def test_pausing_renewing_and_deleting(there: Session, capsys: pytest.CaptureFix
     with pytest.raises(ScheduleRefused, match="there is no schedule 'seen-to'"):
         made.describe()
     assert main(["schedules", "trigger", "seen-to"]) == 1
+
+
+def test_who_did_what_to_a_schedule_is_in_the_audit_of_its_runs(
+    there: Session, tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def user(name: str) -> None:
+        monkeypatch.setenv("JUPYTER_WORKFLOWS_USER", name)
+
+    user("ada")
+    wish = Wish(workflow="poll", times=SELDOM, kwargs={"feed": "a"}, id="told", note="for the desk")
+    made = scheduled(there, wish)
+    user("bob")
+    made.pause("month's end")
+    user("cyd")
+    made.resume()
+    access = access_of(there)
+    loop_thread().run(retime(access, "told", Times(cron=["0 9 * * *"]), by="dan"))
+    scheduled(there, wish)
+    user("eve")
+    made.trigger()
+    run = run_of(there, made)
+    assert run.result(60) == "read a"
+    known = [(deed.deed, deed.by) for deed in made.describe().deeds]
+    expected = [
+        *(("make", "ada"), ("pause", "bob"), ("resume", "cyd"), ("retime", "dan"), ("renew", "cyd"), ("trigger", "eve"))
+    ]
+    assert known == expected
+    assert made.describe().deeds[3].note == "cron 0 9 * * *"
+
+    written = run.audit(tmp_path / "told.jsonl", html=tmp_path / "told.html")
+    records = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    acts = [record["body"] for record in records if record["body"].get("kind") == "schedule_act"]
+    assert [(act["act"]["deed"], act["by"]) for act in acts] == expected
+    (start,) = [record["body"] for record in records if record["type"] == "start"]
+    assert (start["kind"], start["by"]) == ("schedule", "cyd")
+    verdict = verify_file(tmp_path / "told.jsonl", None, [written.fingerprint])
+    assert (verdict.holds, verdict.acts) == (True, len(expected) + 1)
+    page = (tmp_path / "told.html").read_text()
+    assert "pause" in page
+    assert "month&#x27;s end" in page or "month&#39;s end" in page
+
+    user("fay")
+    made.delete()
+    (line,) = [
+        json.loads(line)
+        for line in (there.home.schedules / "deleted.jsonl").read_text().splitlines()
+        if '"told"' in line
+    ]
+    assert (line["deed"], line["by"]) == ("delete", "fay")
+    assert (there.home.schedules / "deleted.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_many_deeds_are_kept_short(there: Session, monkeypatch: Any) -> None:
+    made = scheduled(there, Wish(workflow="poll", times=SELDOM, kwargs={"feed": "a"}, id="busy"))
+    for number in range(MOST + 5):
+        made.pause(f"pause {number}")
+    deeds = made.describe().deeds
+    assert (len(deeds), deeds[0].deed, deeds[-1].note) == (MOST, "make", f"pause {MOST + 4}")
+    made.delete()
 
 
 def test_what_makes_no_sense_makes_nothing(there: Session) -> None:

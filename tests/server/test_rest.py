@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import websocket
 
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.local.runtime import Runtime
@@ -20,7 +22,7 @@ from jupyter_workflows.session import Session
 
 from ..conftest import eventually
 from .conftest import on_loop
-from .pages import Server, user
+from .pages import TOKEN, Server, user
 
 
 def start(server: Server, id: str, contract: str = "C-7", **more: Any) -> dict[str, Any]:
@@ -243,6 +245,8 @@ def test_schedules_and_publications_are_listed_and_seen_to(server: Server, acces
     session = Session(home=Home.locate(), settings=None)
     wish = Wish(workflow="many", times=Times(every=timedelta(days=300)), kwargs={"count": 1}, id="by-rest")
     scheduled(session, wish)
+    url = f"{server.address}/api/events/subscribe".replace("http", "ws", 1)
+    listening = websocket.create_connection(url, timeout=60, header=[f"Authorization: token {TOKEN}"])
     assert server.post("api/schedules/by-rest/pause", {"note": "for a while"}).json["schedule"]["paused"] is True
     assert eventually(lambda: "by-rest" in [each["id"] for each in server.get("api/schedules").json["schedules"]])
     run = server.post("api/schedules/by-rest/trigger").json["schedule"]
@@ -256,4 +260,16 @@ def test_schedules_and_publications_are_listed_and_seen_to(server: Server, acces
     assert server.get("api/schedules/by-rest").json["schedule"]["times"] == ["cron 0 9 * * mon-fri"]
     assert server.post("api/schedules/by-rest/explode").status == 400
     assert server.post("api/schedules/nothing/pause").status == 404
+    deeds = server.get("api/schedules/by-rest").json["schedule"]["deeds"]
+    assert [deed["deed"] for deed in deeds] == ["make", "pause", "trigger", "retime"], "what is refused is no deed"
+    assert {deed["by"] for deed in deeds} == {user()}
+    assert all(deed["signature"] for deed in deeds)
     assert server.post("api/schedules/by-rest/delete").json == {"status": "deleted", "schedule": None}
+    events: list[str] = []
+    while "delete" not in events:
+        event = json.loads(listening.recv())
+        if event["schema_id"].endswith("/schedule_changed"):
+            assert (event["schedule"], event["by"]) == ("by-rest", user())
+            events.append(event["deed"])
+    assert events == ["pause", "trigger", "retime", "delete"]
+    listening.close()

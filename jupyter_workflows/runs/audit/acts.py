@@ -8,7 +8,16 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ...authoring.open_approvals import content_hash
-from ...schema import Decision, SignedAnswer, SignedDelegation, SignedQuestion, SignedRollBack, SignedStart
+from ...schema import (
+    Decision,
+    SignedAnswer,
+    SignedDelegation,
+    SignedQuestion,
+    SignedRollBack,
+    SignedSchedule,
+    SignedScheduleAct,
+    SignedStart,
+)
 from ...security.identity import Signed, key_id, verifies
 from .verdict import Problem, Verdict
 
@@ -19,6 +28,8 @@ KINDS: dict[str, type[Signed]] = {
     "answer": SignedAnswer,
     "rollback": SignedRollBack,
     "start": SignedStart,
+    "schedule": SignedSchedule,
+    "schedule_act": SignedScheduleAct,
 }
 KEYS = "keys"
 

@@ -14,7 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from ...authoring.open_approvals import content_hash
 from ...authoring.rollback import ASK, UNDO_RUN
-from ...authoring.starter import FORK_MEMO, MEMO_KEY
+from ...authoring.starter import DEEDS_MEMO, FORK_MEMO, MEMO_KEY
 from ...schema import Failure, Manifest, Run, Step, Usage
 from ..failures import payloads_of, read_failure
 from ..history import ACTS, APPROVAL_MEMO, ROLLBACK_MEMO, Reduction
@@ -25,7 +25,7 @@ from .evidence import Evidence, finite
 from .model_calls import call_of
 
 # What a start's memo holds besides the approvals, and stands in fields of its own.
-OURS = (MEMO_KEY, FORK_MEMO)
+OURS = (MEMO_KEY, FORK_MEMO, DEEDS_MEMO)
 # What a reviewer is shown always, and the rules that are shown where they are used: see `authoring.approval.opened`.
 SHOWN = (
     "id", "message", "assignee", "opened_at", "due_at", "on_timeout", "form_schema", "editable", "has_editable",
@@ -156,11 +156,21 @@ class Told:
             "workflow": started.workflow_type.name,
         }
         if MEMO_KEY in memo:
-            body |= self.signed("start", self.evidence(memo[MEMO_KEY]))
+            stated = self.evidence(memo[MEMO_KEY])
+            body |= self.signed("schedule" if kind_of(stated) == "schedule" else "start", stated)
         self.place(event.event_id, "start", body)
+        for deed in self.listed(memo.get(DEEDS_MEMO)):
+            told = self.signed(kind_of(deed), deed)
+            self.place(event.event_id, "act", {"at": told["act"].get("issued_at"), **told})
         order = self.evidence(started.input.payloads[0]) if started.workflow_type.name == UNDO_RUN else None
         if isinstance(order, dict) and (asked := cast("dict[str, Any]", order).get("request")):
             self.place(event.event_id, "act", {"at": body["at"], **self.signed(kind_of(asked), asked)})
+
+    def listed(self, payload: Payload | None) -> list[dict[str, Any]]:
+        """The objects in a list; none of what is no list."""
+        value = self.evidence(payload) if payload is not None else None
+        found = cast("list[object]", value) if isinstance(value, list) else []
+        return [cast("dict[str, Any]", each) for each in found if isinstance(each, dict)]
 
     def signed(self, kind: str, value: object) -> dict[str, Any]:
         """An act of a person with its signature, and who did it."""

@@ -154,8 +154,12 @@ def execution_row(body: Body) -> list[str]:
 def act_line(body: Body) -> list[str]:
     """A person did something."""
     act = mapping(body.get("act"))
-    said = tag(act.get("verdict") or body.get("kind"))
-    return [moment(body.get("at")), words(act.get("approval"), 120), words(body.get("by"), 120), said]
+    said = tag(act.get("verdict") or act.get("deed") or body.get("kind"))
+    about = words(act.get("approval"), 120)
+    if act.get("schedule"):
+        about = f"schedule {words(act['schedule'], 120)}"
+    why = words(act.get("note"), 200)
+    return [moment(body.get("at")), about, words(body.get("by"), 120), f"{said} {why}" if why else said]
 
 
 ROWS: dict[str, Callable[[Body], list[str]]] = {
