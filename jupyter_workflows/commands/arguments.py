@@ -12,7 +12,8 @@ from typing import Any
 from ..errors import CommandError
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+LONGEST = timedelta(days=36_500)
+DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 WORD = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|[^\s'\"\\]+")
 
 
@@ -125,9 +126,8 @@ def parse_since(text: str | None) -> datetime | timedelta | None:
     """
     if text is None:
         return None
-    duration = DURATION.fullmatch(text.strip())
-    if duration:
-        return timedelta(**{UNITS[duration.group(2)]: float(duration.group(1))})
+    if (duration := timedelta_of(text)) is not None:
+        return duration
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -143,10 +143,23 @@ def parse_duration(text: str, what: str) -> timedelta:
     Raises:
         CommandError: It is none.
     """
-    duration = DURATION.fullmatch(text.strip())
-    if not duration or float(duration.group(1)) == 0:
+    duration = timedelta_of(text)
+    if not duration:
         raise CommandError(f"{what} takes a duration such as 90s, 5m, 2h or 3d, not {shortened(text)}")
-    return timedelta(**{UNITS[duration.group(2)]: float(duration.group(1))})
+    return duration
+
+
+def timedelta_of(text: str) -> timedelta | None:
+    """A duration such as `15m` or `1h30m`; None where it is none, or longer than a century."""
+    flat = "".join(text.split())
+    parts = DURATION.findall(flat)
+    if not parts or "".join(number + unit for number, unit in parts) != flat:
+        return None
+    try:
+        found = sum((timedelta(**{UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        return None
+    return found if found <= LONGEST else None
 
 
 def shortened(text: str) -> str:

@@ -13,7 +13,7 @@ from ..scheduling.times import Times
 from ..schema import SignedScheduleAct
 from ..schema.schedules import ScheduleState
 from ..session import Session
-from .arguments import DURATION, UNITS, call_arguments
+from .arguments import call_arguments, timedelta_of
 from .outcomes import Outcome
 from .permission import check
 from .tables import Cell, Facts, Shown, Table
@@ -128,11 +128,10 @@ def duration(text: str, option: str) -> timedelta:
     Raises:
         CommandError: It is none.
     """
-    flat = "".join(text.split())
-    parts = DURATION.findall(flat)
-    if not parts or "".join(number + unit for number, unit in parts) != flat:
+    found = timedelta_of(text)
+    if found is None:
         raise CommandError(f"{option} takes a duration such as 30s, 15m, 1h or 1d, not {text!r}")
-    return timedelta(**{UNITS[unit]: float(number) for number, unit in parts})
+    return found
 
 
 def period(begin: str, end: str) -> tuple[datetime, datetime]:

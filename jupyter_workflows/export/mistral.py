@@ -22,11 +22,10 @@ from ..authoring import Activity, RetryPolicy, Workflow
 from ..authoring.bundles import LoadedBundle
 from ..errors import ExportFailed
 from ..notebook.bundle import content_files
-from ..schema import CellLocation
 from ..worker import load_bundle
 from . import rendering
 from .ours import Code, Edit, edit_of, edited, edits_of_ours
-from .plain import children, refused_names, tables
+from .plain import children, places_in, refused_names, tables
 from .project import Project, one_line
 from .requirements import BASE, constraint_lines, normal, required_range
 
@@ -80,12 +79,12 @@ class MistralProject(Project):
     def refused(self, bundle: LoadedBundle) -> Iterator[str]:
         """What definitions and needs ask for that the SDK does not have."""
         manifest = self.bundle.manifest
-        places = {one.function: place_of(one) for one in (*manifest.activities, *manifest.workflows)}
+        places = places_in(manifest)
         for step in bundle.activities.values():
             yield from (f"{places[step.__name__]}: {reason}" for reason in refused_step(step))
         for flow in bundle.workflows.values():
             yield from (f"{places[flow.__name__]}: {reason}" for reason in refused_flow(flow))
-        yield from children(manifest.workflows)
+        yield from children(manifest)
         for name, version in self.distributions.items():
             if normal(name) == "mistralai" and int(version.partition(".")[0]) >= 3:
                 yield f"it needs mistralai {version}, and the SDK takes one before 3"
@@ -122,11 +121,6 @@ class MistralProject(Project):
         }
 
 
-def place_of(definition: Any) -> str:
-    """The cell and line of a definition in the manifest."""
-    return str(CellLocation(cell_id=definition.cell_id, cell_number=definition.cell_number, line=definition.line))
-
-
 class Retries:
     """The retries of steps that have none of their own: the SDK has them with the step, not with the workflow.
 
@@ -157,7 +151,7 @@ def retries_of(bundle: LoadedBundle, functions: Mapping[str, str]) -> Retries:
     """
     found = Retries()
     owners: dict[str, str] = {}
-    flows = {flow.__name__: flow for flow in bundle.workflows.values()}
+    flows, places = {flow.__name__: flow for flow in bundle.workflows.values()}, places_in(bundle.manifest)
     for workflow in bundle.manifest.workflows:
         policy = flows[workflow.function].retry or RetryPolicy()
         for function in workflow.activities:
@@ -166,8 +160,8 @@ def retries_of(bundle: LoadedBundle, functions: Mapping[str, str]) -> Retries:
                 continue
             if found.policies.setdefault(name, policy) != policy:
                 found.conflicts.append(
-                    f"{name} takes over the retries of {owners[name]} and of {workflow.name}, which differ, and the "
-                    "SDK has one policy for each step: give it retry= of its own"
+                    f"{places[function]}: {name} takes over the retries of {owners[name]} and of {workflow.name}, "
+                    "which differ, and the SDK has one policy for each step: give it retry= of its own"
                 )
             owners.setdefault(name, workflow.name)
     return found

@@ -6,14 +6,14 @@ that module can't give is refused, with every reason at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..authoring import Activity, Workflow
 from ..errors import ExportFailed
 from ..notebook.bundle import content_files
-from ..schema import BundledWorkflow
+from ..schema import CellLocation, Manifest
 from ..worker import load_bundle
 from . import rendering
 from .ours import Code, edited, edits_of_ours
@@ -78,16 +78,27 @@ def refused_names(code: Code, given: AbstractSet[str]) -> Iterator[str]:
 
 def refused_options(project: Project) -> Iterator[str]:
     """What definitions ask for beyond retries, timeouts and names."""
-    bundle = load_bundle(project.bundle.path)
+    bundle, manifest = load_bundle(project.bundle.path), project.bundle.manifest
+    places = places_in(manifest)
     for step in bundle.activities.values():
         given = {"check": step.options.check, "rate_limit": step.options.rate_limit}
         given |= {"compensate": step.options.compensate, "irreversible": step.options.irreversible}
-        yield from (f"{step.name} has {option}=" for option, value in given.items() if value)
-        yield from tables(step)
+        place = places[step.__name__]
+        yield from (f"{place}: {step.name} has {option}=" for option, value in given.items() if value)
+        yield from (f"{place}: {reason}" for reason in tables(step))
     for flow in bundle.workflows.values():
-        yield from (f"{flow.name} has {option}=" for option in ("budget", "partial") if getattr(flow, option))
-        yield from tables(flow)
-    yield from children(project.bundle.manifest.workflows)
+        place = places[flow.__name__]
+        yield from (f"{place}: {flow.name} has {option}=" for option in ("budget", "partial") if getattr(flow, option))
+        yield from (f"{place}: {reason}" for reason in tables(flow))
+    yield from children(manifest)
+
+
+def places_in(manifest: Manifest) -> dict[str, CellLocation]:
+    """The cell and line of each definition by its function."""
+    return {
+        one.function: CellLocation(cell_id=one.cell_id, cell_number=one.cell_number, line=one.line)
+        for one in (*manifest.activities, *manifest.workflows)
+    }
 
 
 def tables(definition: Activity[Any, Any] | Workflow[Any, Any]) -> Iterator[str]:
@@ -98,11 +109,13 @@ def tables(definition: Activity[Any, Any] | Workflow[Any, Any]) -> Iterator[str]
             yield f"{definition.name} {what} a {hint.__name__}, which travels by our converter"
 
 
-def children(workflows: Sequence[BundledWorkflow]) -> Iterator[str]:
+def children(manifest: Manifest) -> Iterator[str]:
     """The workflows that another one awaits."""
-    functions = {workflow.function for workflow in workflows}
-    for workflow in workflows:
-        yield from (f"{workflow.name} starts the run {name}" for name in workflow.activities if name in functions)
+    functions, places = {workflow.function for workflow in manifest.workflows}, places_in(manifest)
+    for workflow in manifest.workflows:
+        for name in workflow.activities:
+            if name in functions:
+                yield f"{places[workflow.function]}: {workflow.name} starts the run {name}"
 
 
 def rewritten(code: Code, file: str) -> str:

@@ -101,8 +101,7 @@ def structured(run: CalledRun) -> dict[str, Any]:
         {"approval": each.id, "message": each.message, "assignees": each.assignees, "link": each.link}
         for each in run.approvals
     ]
-    told = {"run": run.run, "status": run.status, "result": run.result, "problem": run.problem, "waits_for": asked}
-    return json.loads(json.dumps(told))
+    return {"run": run.run, "status": run.status, "result": run.result, "problem": run.problem, "waits_for": asked}
 
 
 def result_of(run: CalledRun) -> types.CallToolResult:

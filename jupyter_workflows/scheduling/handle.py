@@ -231,8 +231,8 @@ def schedule(
 
 
 def texts(given: str | Sequence[str]) -> tuple[str, ...]:
-    """One text or several."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    """One text or several; anything else as one, to be refused with the rest."""
+    return tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
 
 
 def schedules() -> list[Schedule]:

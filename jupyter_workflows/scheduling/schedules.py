@@ -87,10 +87,10 @@ def checked_id(id: str) -> str:
     Raises:
         ScheduleRefused: It is none.
     """
-    if not ID.fullmatch(id):
+    if not isinstance(id, str) or not ID.fullmatch(id):
         raise ScheduleRefused(
-            f"a schedule can't be called {one_line(id, 80)!r}: it takes letters from a to z, digits, dots, _ and -, at "
-            "most 80. Give --id ID"
+            f"a schedule can't be called {one_line(str(id), 80)!r}: it takes letters from a to z, digits, dots, _ and "
+            "-, at most 80. Give --id ID"
         )
     return id
 
@@ -101,12 +101,21 @@ def check_backfill(periods: Sequence[tuple[datetime, datetime]]) -> None:
     Raises:
         ScheduleRefused: One makes no sense.
     """
-    for begin, end in periods:
-        if begin.tzinfo is None or end.tzinfo is None or not begin < end or end - begin > MOST_BACKFILL:
+    for period in periods:
+        if not is_period(period):
+            given = " to ".join(map(str, period)) if isinstance(period, (tuple, list)) else str(period)
             raise ScheduleRefused(
-                f"backfill takes two times with a zone, the earlier first and at most {MOST_BACKFILL.days} days apart, "
-                f"not {begin} to {end}"
+                "backfill takes pairs of two times with a zone, the earlier first and at most "
+                f"{MOST_BACKFILL.days} days apart, such as [(begin, end)], not {one_line(given, 120)}"
             )
+
+
+def is_period(given: Any) -> bool:
+    """Whether something is two times that a backfill can be made for."""
+    if not isinstance(given, (tuple, list)):
+        return False
+    times = [each for each in cast("Sequence[Any]", given) if isinstance(each, datetime) and each.tzinfo is not None]
+    return len(times) == len(cast("Sequence[Any]", given)) == 2 and timedelta(0) < times[1] - times[0] <= MOST_BACKFILL
 
 
 async def make(access: RunAccess, home: Home, plan: Plan) -> ScheduleState:
@@ -276,7 +285,7 @@ def in_our_words(error: RPCError, access: RunAccess, id: str) -> JupyterWorkflow
 async def describe(access: RunAccess, id: str) -> ScheduleState:
     """A schedule with all that is known of it."""
     _, known = await found(access, id)
-    memo = cast("dict[str, Any]", await known.memo_value(MEMO, {}))
+    memo = await known.memo_value(MEMO, {})
     action, info = known.schedule.action, known.info
     started = action if isinstance(action, ScheduleActionStartWorkflow) else None
     bundle = started.typed_search_attributes.get(BUNDLE) if started else None
@@ -289,7 +298,7 @@ async def describe(access: RunAccess, id: str) -> ScheduleState:
         time_zone=known.schedule.spec.time_zone_name or "UTC",
         paused=known.schedule.state.paused,
         note=known.schedule.state.note or "",
-        made_by=str(memo.get("made_by", "")),
+        made_by=maker_in(memo),
         overlap=next((name for name, policy in OVERLAPS.items() if policy == overlap), None),
         bundle=bundle,
         task_queue=started.task_queue if started else None,
@@ -300,6 +309,11 @@ async def describe(access: RunAccess, id: str) -> ScheduleState:
         missed=info.num_actions_missed_catchup_window,
         skipped=info.num_actions_skipped_overlap,
     )
+
+
+def maker_in(memo: Any) -> str:
+    """Who made a schedule, as its memo says; empty where that holds something else."""
+    return str(cast("dict[str, Any]", memo).get("made_by", "")) if isinstance(memo, dict) else ""
 
 
 def recent_of(actions: Sequence[Any]) -> list[ScheduledRun]:
@@ -332,7 +346,7 @@ async def list_schedules(access: RunAccess, *, limit: int = MANY) -> list[Schedu
                     time_zone=known.schedule.spec.time_zone_name or "UTC",
                     paused=known.schedule.state.paused,
                     note=known.schedule.state.note or "",
-                    made_by=str(memo[MEMO].get("made_by", "")),
+                    made_by=maker_in(memo[MEMO]),
                     next=[] if known.schedule.state.paused else list(known.info.next_action_times),
                     recent=recent_of(known.info.recent_actions),
                 )

@@ -25,10 +25,11 @@ CRON_COMMENT = "cron "
 CRON_FIELDS = range(5, 8)
 SHORTHANDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 CRON = re.compile(r"[0-9A-Za-z*/,?L\- ]{1,200}")
-RANGE = re.compile(r"(?P<start>\w+)(?:-(?P<end>\w+))?(?:/(?P<step>\d+))?")
+RANGE = re.compile(r"(?P<start>\w+)(?:-(?P<end>\w+))?(?:/(?P<step>\d{1,4}))?", re.ASCII)
 LEAST = timedelta(seconds=1)
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTHS = tuple("january february march april may june july august september october november december".split())
+DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+LEAST_LETTERS = 3
 # The smallest and greatest value of each field, and the names some have.
 FIELDS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "second": (0, 59, ()),
@@ -164,10 +165,11 @@ def range_of(name: str, part: str, text: str) -> ScheduleRange:
 
 
 def number_of(text: str, names: Sequence[str]) -> int | None:
-    """A number, or a name's place among the names."""
-    if text.isascii() and text.isdigit() and len(text) < 5:
+    """A number, or the place among the names of one that begins so."""
+    if text.isdigit() and len(text) < 5:
         return int(text)
-    return names.index(text.lower()[:3]) if text and text.lower()[:3] in names else None
+    begins = text.lower() if len(text) >= LEAST_LETTERS else None
+    return next((place for place, name in enumerate(names) if begins and name.startswith(begins)), None)
 
 
 def overlap_of(name: Any) -> ScheduleOverlapPolicy:

@@ -85,6 +85,8 @@ def test_since_is_a_duration_or_a_time(text: str | None, since: object):
 def test_since_that_is_neither_is_refused():
     with pytest.raises(CommandError) as raised:
         parse_since("soon")
+    with pytest.raises(CommandError, match="--since takes"):
+        parse_since("9999999999d")
     assert str(raised.value) == (
         "--since takes a duration such as 30m, 2h or 3d, or a time such as 2026-11-22T10:00, not 'soon'"
     )

@@ -189,12 +189,18 @@ async def test_a_step_s_error_is_caught_by_its_own_kind(tmp_path: Path, client: 
 REFUSED = [
     ("await human_approval('?')\n    return 1", "", "uses human_approval"),
     ("return len(await parallel_map(fetch, [1]))", "", "uses parallel_map"),
-    ("return await fetch(1)", "(rate_limit=RateLimit(calls=1, per=timeout(seconds=1)))", "fetch has rate_limit="),
-    ("return await fetch(1)", "(irreversible=True)", "fetch has irreversible="),
+    (
+        "return await fetch(1)",
+        "(rate_limit=RateLimit(calls=1, per=timeout(seconds=1)))",
+        r"cell \[\d+\] line 2: fetch has rate_limit=",
+    ),
+    ("return await fetch(1)", "(irreversible=True)", r"cell \[\d+\] line 2: fetch has irreversible="),
 ]
 
 
-@pytest.mark.parametrize(("body", "options", "reason"), REFUSED, ids=[reason for _, _, reason in REFUSED])
+@pytest.mark.parametrize(
+    ("body", "options", "reason"), REFUSED, ids=[reason.rpartition(": ")[2] for _, _, reason in REFUSED]
+)
 def test_what_can_t_be_expressed_is_refused(tmp_path: Path, body: str, options: str, reason: str):
     cells = (
         f"@activity{options}\nasync def fetch(number: int) -> int:\n    return number\n# ---\n"

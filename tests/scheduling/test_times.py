@@ -22,6 +22,7 @@ MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
         ({"cron": ["0 9 * * mon-fri"]}, ["cron 0 9 * * mon-fri"]),
         ({"cron": ["@Daily", " 0  2 1 * * "]}, ["cron @daily", "cron 0 2 1 * *"]),
         ({"every": timedelta(minutes=90)}, ["every 1 h 30 min"]),
+        ({"calendar": ["month=Sept day_of_week=thurs"]}, ["month=Sept day_of_week=thurs"]),
         ({"calendar": ["hour=9,17 minute=*/15 day_of_week=mon-fri"]}, ["hour=9,17 minute=*/15 day_of_week=mon-fri"]),
         ({"every": HOUR, "cron": ["0 0 * * *"], "time_zone": "Europe/Paris"}, ["every 1 h", "cron 0 0 * * *"]),
     ],
@@ -46,6 +47,9 @@ def test_times_that_make_sense(times: Any, words: list[str]) -> None:
         ({"calendar": ["hour=9-7"]}, "hour takes"),
         ({"calendar": ["hour=1/0"]}, "hour takes"),
         ({"calendar": ["day_of_week=someday"]}, "day_of_week takes"),
+        ({"calendar": ["day_of_week=monkey"]}, "day_of_week takes"),
+        ({"calendar": ["month=ma"]}, "month takes"),
+        ({"calendar": [f"hour=*/{'9' * 5000}"]}, "hour takes"),
         ({"calendar": ["weekday=mon"]}, "'weekday=mon' is no field; there are second, minute"),
         ({"calendar": ["hour=1 hour=2"]}, "each once"),
         ({"calendar": [""]}, "calendar takes fields"),
@@ -70,9 +74,14 @@ def test_other_values_that_are_refused() -> None:
         overlap_of("queue")
     for begin, end in [(MONDAY, MONDAY), (MONDAY, MONDAY - HOUR), (MONDAY, MONDAY + timedelta(days=400)),
                        (datetime(2026, 1, 1), MONDAY)]:  # fmt: skip  # noqa: DTZ001
-        with pytest.raises(ScheduleRefused, match="backfill takes two times"):
+        with pytest.raises(ScheduleRefused, match="backfill takes pairs of two times"):
             check_backfill([(begin, end)])
-    for text in ["", "1", "h", "1y", "1h foo", "-1h"]:
+    for given in [(MONDAY, MONDAY + HOUR), [("2026-11-01", "2026-11-02")], [(MONDAY,)], [MONDAY]]:
+        with pytest.raises(ScheduleRefused, match=r"such as \[\(begin, end\)\], not"):
+            check_backfill(given)  # type: ignore[arg-type]
+    with pytest.raises(ScheduleRefused, match="Give --id"):
+        checked_id(5)  # type: ignore[arg-type]
+    for text in ["", "1", "h", "1y", "1h foo", "-1h", "9999999999d", f"{'9' * 400}d"]:
         with pytest.raises(CommandError, match="--every takes a duration"):
             duration(text, "--every")
     assert duration("1h30m", "--every") == timedelta(minutes=90)
