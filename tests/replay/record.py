@@ -11,8 +11,10 @@ import base64
 import getpass
 import hashlib
 import json
+import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -35,7 +37,9 @@ from jupyter_workflows.local.paths import Home
 from jupyter_workflows.payloads import data_converter
 from jupyter_workflows.replay import replay
 from jupyter_workflows.replay.files import fetch_values, without_persons
+from jupyter_workflows.testing import ModelServer
 
+from ..test_notebooks import says
 from .corpus import FOLDER, Recorded, unpacked, write_lines
 
 AREAS = {
@@ -45,7 +49,10 @@ AREAS = {
     "durable": ["tests/durable"],
     "scenes": ["tests/replay/test_scenes.py"],
     "notebooks": ["tests/test_contract_notebook.py"],
+    "tours": [],
 }
+# Their runs are in homes of their own; the first one's history is too long for the corpus.
+TOURS = ("02_agents", "03_fix_and_resume", "04_ship_it")
 ALIKE = 2
 MAX_EVENTS = 1_500
 MAX_CHARACTERS = 400_000
@@ -229,9 +236,25 @@ async def disagreeing(area: str, lines: list[dict[str, Any]], bundles: dict[str,
     return wrong
 
 
+def run_tours(harvest: Harvest) -> None:
+    """Runs the tours, and takes what they leave in their homes."""
+    for tour in TOURS:
+        with tempfile.TemporaryDirectory() as output, ModelServer(answer=says) as server:
+            command = [sys.executable, "notebooks/run_tour.py", f"notebooks/{tour}.ipynb", "--output", output]
+            subprocess.run(command, cwd=ROOT, check=True, env=os.environ | server.environment)
+            home = Home.locate(Path(output) / "state" / "home")
+            runtime = local_runtime.ensure(home)
+            harvest.take_home(home)
+            runtime.close()
+            local_runtime.down(home)
+
+
 def record(area: str) -> None:
     harvest = Harvest()
-    pytest.main(["-q", "-p", "no:cacheprovider", *AREAS[area]], plugins=[harvest])
+    if area == "tours":
+        run_tours(harvest)
+    else:
+        pytest.main(["-q", "-p", "no:cacheprovider", *AREAS[area]], plugins=[harvest])
     lines, bundles = kept(harvest)
     wrong = asyncio.run(disagreeing(area, lines, bundles))
     good = [line for index, line in enumerate(lines) if index not in wrong]
