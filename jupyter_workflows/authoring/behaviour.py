@@ -42,6 +42,11 @@ class BundleBehaviour:
         function = next((found.function for found in self.manifest.workflows if found.name == name), None)
         return self.of_name(function, whole_activities=False) if function else None
 
+    def of_child(self, name: str) -> str | None:
+        """The digest of a workflow with all that it runs; None where the bundle has none of this name."""
+        function = next((found.function for found in self.manifest.workflows if found.name == name), None)
+        return self.of_name(function) if function else None
+
     def of_name(self, name: str, *, whole_activities: bool = True) -> str | None:
         """The digest of what a name of the bundle means.
 

@@ -28,6 +28,8 @@ EFFECT_KEY = "jw-effect"
 UNDO_KEY = "jw-undo"
 # And the first 16 digits of the digest of the bundle that the step ran with: its code knows how to undo it.
 CODE_KEY = "jw-code"
+# What the name of the activity begins with that answers for a child run which a fork keeps.
+KEPT_CHILD = "jupyter_workflows.child:"
 # What the name of an activity ends with that runs with the code of another bundle than the worker's own.
 OF_CODE = re.compile(r"(?P<name>.+)@jw_(?P<code>[0-9a-f]{16})")
 
@@ -85,6 +87,11 @@ def undo_of(activity: Activity[Any, Any] | None) -> Activity[Any, Any] | None:
 def has_effect(activity: Activity[Any, Any]) -> bool:
     """Whether an activity says that it leaves something behind."""
     return activity.options.compensate is not None or activity.options.irreversible
+
+
+def kept_child(workflow: str) -> str:
+    """The name of the activity that gives a fork the result of a child run of the run it was forked from."""
+    return f"{KEPT_CHILD}{workflow}"
 
 
 def with_code(activity: str, code: str) -> str:

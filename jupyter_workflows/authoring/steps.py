@@ -19,7 +19,7 @@ from ..errors import AuthoringError, StepFailed
 from ..schema import CellLocation
 from . import bundles
 from .compensation import travelling
-from .effects import Effect, any_undo, ended, has_effect, key_in
+from .effects import Effect, any_undo, ended, has_effect, kept_child, key_in
 from .irreversible import allowed
 from .ledger import is_of_another_run
 from .messages import in_workflow_only
@@ -27,7 +27,7 @@ from .open_approvals import MEMO_PREFIX
 from .policies import DEFAULT_ACTIVITY_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, RetryPolicy, as_timeout
 from .settling import settled
 from .spending import SPENT_MEMO, take_down, within_budget
-from .starter import starter_memo
+from .starter import FORK_MEMO, arguments_digest, starter_memo
 from .state import RunState, child_search_attributes, run_state
 from .trials import ActivityTrial
 
@@ -172,6 +172,9 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
     positional = workflow.positional(args, kwargs)
     state = run_state()
     step = state.next_id(workflow.name)
+    kept = await kept_of_fork(workflow, positional, step)
+    if kept is not None:
+        return temporalio.workflow.payload_converter().from_payload(kept.payload, workflow.result_type)
     return await child_run(
         state,
         step,
@@ -181,6 +184,37 @@ async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs:
         execution_timeout=workflow.timeout,
         event_groups=event_groups(state, workflow),
     )
+
+
+async def kept_of_fork(
+    workflow: Workflow[Any, Any], positional: Sequence[Any], step: str
+) -> temporalio.common.RawValue | None:
+    """What a child run gave in the run that this one is a fork of, if it is asked the same; None where it has to run.
+
+    Its effects are those of the other run, so nothing is taken down.
+    """
+    mark = temporalio.workflow.memo_value(FORK_MEMO, None)
+    told = cast("dict[str, Any]", mark).get("children") if isinstance(mark, dict) else None
+    then = cast("dict[str, Any]", told).get(step) if isinstance(told, dict) else None
+    # What goes on as new counts its steps anew.
+    if then is None or temporalio.workflow.info().continued_run_id:
+        return None
+    if arguments_digest(temporalio.workflow.payload_converter().to_payloads(positional)) != then:
+        return None
+    try:
+        return await temporalio.workflow.execute_activity(
+            kept_child(workflow.name),
+            args=positional,
+            result_type=temporalio.common.RawValue,
+            activity_id=step,
+            start_to_close_timeout=DEFAULT_ACTIVITY_TIMEOUT,
+            retry_policy=temporalio.common.RetryPolicy(non_retryable_error_types=["NotFoundError"]),
+        )
+    except temporalio.exceptions.ActivityError as error:
+        if temporalio.exceptions.is_cancelled_exception(error):
+            raise
+        # The worker does not vouch for what the memo says.
+        return None
 
 
 async def child_run(state: RunState, step: str, workflow: str, **options: Any) -> Any:

@@ -17,6 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..authoring.effects import kept_child
 from ..authoring.rollback import undone_by
 from ..authoring.starter import FORK_MEMO, MEMO_KEY
 from ..schema import SignedStart
@@ -27,6 +28,10 @@ from ..security.identity import TrustedKeys
 LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
 REPLACE = "jupyter_workflows.replace"
+BEGINNINGS = (
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED,
+)
 ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",
@@ -137,8 +142,12 @@ async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: Trus
     async for event in client.get_workflow_handle(mark.id, run_id=mark.run_id).fetch_history_events():
         if event.event_id > mark.until:
             break
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        if event.event_type in BEGINNINGS:
             scheduled[event.event_id] = event
+        elif event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+            child = child_recorded(mark, scheduled, event)
+            ended[child.step] = event.event_id
+            recorded[child.step] = child
         elif kind := ENDS.get(event.event_type):
             attributes = getattr(event, kind)
             began = scheduled.pop(attributes.scheduled_event_id, None)
@@ -158,6 +167,20 @@ async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: Trus
     bundle = bundle_of_execution(await described(client, mark.id, mark.run_id))
     resumed = ResumeMark(from_step=mark.from_step, by=mark.by, replaced=mark.replaced, input_of=mark.input_of)
     return Ancestor(mark.run_id, bundle, resumed, 0, mark.id, kept_by_fork(mark, recorded, ended))
+
+
+def child_recorded(mark: ForkMark, begun: dict[int, HistoryEvent], event: HistoryEvent) -> Recorded:
+    """A child run that completed, as the step that it was."""
+    attributes = event.child_workflow_execution_completed_event_attributes
+    asked = begun[attributes.initiated_event_id].start_child_workflow_execution_initiated_event_attributes
+    return Recorded(
+        asked.workflow_id.removeprefix(f"{mark.id}/"),
+        kept_child(asked.workflow_type.name),
+        attributes.initiated_event_id,
+        list(asked.input.payloads),
+        list(attributes.result.payloads),
+        whatever_code=event.event_id < mark.point,
+    )
 
 
 def kept_by_fork(mark: ForkMark, recorded: dict[str, Recorded], ended: dict[str, int]) -> dict[str, Recorded]:

@@ -25,7 +25,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from ..authoring.behaviour import BundleBehaviour
-from ..authoring.effects import EFFECT_KEY
+from ..authoring.effects import EFFECT_KEY, KEPT_CHILD
 from ..authoring.ledger import KEPT_KEY, kept_in
 from ..payloads import bare
 from ..payloads.types import validate
@@ -33,6 +33,7 @@ from ..schema import Kept
 from ..schema.resumes import Replacements
 from ..security.identity import TrustedKeys
 from .ancestry import REPLACE, Ancestor, Recorded, ancestors, signal_after
+from .other_code import undo_of_other_code
 
 REPLACEMENTS_WITHIN_SECONDS = 30.0
 RUNS_REMEMBERED = 64
@@ -114,13 +115,13 @@ class Handover(Interceptor):
         if then == self.bundle:
             return True
         old, new = self.behaviour(then), self.behaviour(self.bundle)
-        digest = new.of_activity(activity) if new else None
         if old is None or new is None:
             return False
-        if digest is None:
-            # An activity of the package itself, such as a model call.
-            return old.of_activity(activity) is None
-        return digest == old.of_activity(activity)
+        if activity.startswith(KEPT_CHILD):
+            child = activity.removeprefix(KEPT_CHILD)
+            return (before := old.of_child(child)) is not None and before == new.of_child(child)
+        # An activity of the package itself, such as a model call, is in neither.
+        return new.of_activity(activity) == old.of_activity(activity)
 
     def behaviour(self, path: Path) -> BundleBehaviour | None:
         """The definitions of a bundle; None where it is no longer at hand."""
@@ -163,7 +164,9 @@ class Inbound(ActivityInboundInterceptor):
     async def same_input(self, found: Recorded, input: ExecuteActivityInput) -> bool:
         """Whether the step is asked what it was asked then."""
         then = await bare(self.handover.client.data_converter, found.input)
-        now = temporalio.activity.payload_converter().to_payloads(input.args)
+        # What answers for a child run has its arguments as they travelled.
+        args = input.args[0] if input.fn is undo_of_other_code else input.args
+        now = temporalio.activity.payload_converter().to_payloads(args)
         return [comparable(payload) for payload in then] == [comparable(payload) for payload in now]
 
     async def recorded(self, found: Recorded, ancestor: Ancestor) -> Any:

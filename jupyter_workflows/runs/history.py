@@ -18,7 +18,7 @@ from temporalio.api.failure.v1 import Failure as FailureProto
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from ..authoring.effects import named_code
+from ..authoring.effects import KEPT_CHILD, named_code
 from ..schema import Kept, Manifest, Resumed, RunStatus, Step, StepStatus, Token
 from ..schema.resumes import read_mark
 from .failures import payloads_of
@@ -253,7 +253,7 @@ def _workflow_task_completed(reduction: Reduction, event: HistoryEvent) -> None:
 
 def _activity_scheduled(reduction: Reduction, event: HistoryEvent) -> None:
     attributes = event.activity_task_scheduled_event_attributes
-    name, _ = named_code(attributes.activity_type.name)
+    name, _ = named_code(attributes.activity_type.name.removeprefix(KEPT_CHILD))
     draft = Draft(attributes.activity_id, name, "activity", time_of(event.event_time))
     draft.arguments = list(attributes.input.payloads)
     draft.task_event = attributes.workflow_task_completed_event_id

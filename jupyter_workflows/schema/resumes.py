@@ -50,6 +50,9 @@ class ForkMark(Wire):
     point: int = Field(default=0, description="What had finished before this event is kept whatever its code is now")
     by: str = ""
     changes: list[str] = Field(default=[], description="Names of the arguments and constants that were changed")
+    children: dict[str, str] = Field(
+        default={}, description="SHA-256 of the input of each child run that is kept where it gets that input, by step"
+    )
     replaced: list[str] = Field(default=[], description="Steps whose recorded result a person replaced")
     input_of: str | None = Field(default=None, description="The step whose input a person replaced")
 

@@ -13,12 +13,13 @@ from jupyter_workflows import compare
 from jupyter_workflows.authoring.starter import FORK_MEMO
 from jupyter_workflows.commands import resume_commands as commands
 from jupyter_workflows.connection import loop_thread
-from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused
+from jupyter_workflows.errors import ArgumentsError, CommandError, JupyterWorkflowsError, ResumeRefused, RunNotFound
 from jupyter_workflows.local.server import NAMESPACE
 from jupyter_workflows.runs import client
 from jupyter_workflows.runs.audit.exporting import verify_file
 from jupyter_workflows.runs.reading import RunReader
 from jupyter_workflows.security import keyrings
+from tests.conftest import eventually
 
 STEPS = """
 PROMPT = "be brief"
@@ -265,3 +266,90 @@ def test_kept_steps_are_shown_as_such_where_values_are_encrypted(own_home, own_n
         steps = loop_thread().run(reader.snapshot()).steps
         assert [(step.id, step.kept.id) for step in steps if step.kept] == [("load-1", run.id)]
     assert compare(run, fork).data.b.kept == 1
+
+
+FAMILY = """
+@activity
+def revert(number: int, log: str) -> None:
+    effect(log, f"reverted-{number}")
+
+@activity(compensate=revert)
+def produce(number: int, log: str) -> int:
+    effect(log, f"produced-{number}")
+    return number + GROWTH
+
+@workflow
+async def branch(number: int, log: str) -> int:
+    return await produce(number, log)
+
+@workflow
+async def family(first: int, second: int, log: str) -> int:
+    one = await branch(first, log)
+    two = await branch(second, log)
+    return await produce(one + two, log)
+"""
+
+
+def test_child_run_with_the_same_code_and_input_is_kept_and_its_effects_stay_its_own(notebook):
+    notebook.cell("growth", "GROWTH = 1")
+    notebook.cell("family", FAMILY)
+    run = notebook.start("family", 1, 10, str(notebook.log))
+    assert run.result(timeout=60) == 14
+    planned = run.plan_fork(second=20)
+    assert [step.id for step in planned.plan.kept] == ["branch-1", "branch-2", "produce-1"]
+
+    fork = planned.fork()
+    assert fork.result(timeout=60) == 24
+    assert notebook.effects() == ["produced-1", "produced-10", "produced-13", "produced-20", "produced-23"]
+    kept = {step.id: (step.name, step.kept.id, step.output) for step in fork.steps() if step.kept}
+    assert kept == {"branch-1": ("branch", run.id, 2)}
+    assert [step.id for step in fork.steps()] == ["branch-1", "branch-2", "produce-1"]
+    assert fork.roll_back().result(timeout=60) == []
+    assert notebook.effects()[5:] == ["reverted-23", "reverted-20"]
+
+    notebook.log.write_text("")
+    other = run.fork(GROWTH=2)
+    assert other.result(timeout=60) == 17
+    assert notebook.effects() == ["produced-1", "produced-10", "produced-15"]
+
+
+ASKED = """
+@workflow
+async def permitted(log: str) -> bool:
+    return bool(await human_approval("Go ahead?"))
+
+@workflow
+async def permitted_below(log: str) -> bool:
+    return await permitted(log)
+
+@workflow
+async def paid(amount: int, log: str) -> int:
+    return await produce(amount, log) if await permitted_below(log) else 0
+"""
+
+
+def test_child_run_in_which_people_decided_asks_them_again(notebook):
+    notebook.cell("growth", "GROWTH = 1")
+    notebook.cell("family", FAMILY)
+    notebook.cell("asked", ASKED)
+    run = notebook.start("paid", 1, str(notebook.log))
+    first = notebook.handle(f"{run.id}/permitted_below-1/permitted-1")
+    assert eventually(lambda: exists(first), 60)
+    first.approve()
+    assert run.result(timeout=60) == 2
+    planned = run.plan_fork(amount=5)
+    assert [(step.id, step.why) for step in planned.plan.again] == [
+        ("permitted_below-1", "people had a say in it: they are asked again")
+    ]
+    fork = planned.fork()
+    below = notebook.handle(f"{fork.id}/permitted_below-1/permitted-1")
+    assert eventually(lambda: exists(below), 60)
+    below.reject()
+    assert fork.result(timeout=60) == 0
+
+
+def exists(run: Any) -> bool:
+    try:
+        return bool(run.pending_approvals())
+    except RunNotFound:
+        return False

@@ -59,7 +59,7 @@ async def start_fork(reader: RunReader, workshop: Workshop, fork: Fork, by: str 
         notebook=fork.notebook,
         starter=by,
         timeout=timedelta(seconds=seconds) if seconds is not None else None,
-        memo={FORK_MEMO: mark_of(plan, by).model_dump(mode="json")},
+        memo={FORK_MEMO: mark_of(fork, by).model_dump(mode="json")},
         version=PinnedVersioningOverride(WorkerDeploymentVersion(deployment, plan.bundle)),
         signal=signal,
     )
@@ -82,8 +82,9 @@ async def started(access: RunAccess, request: StartRequest) -> Run[Any]:
             await asyncio.sleep(5 * LOOK_SECONDS)
 
 
-def mark_of(plan: ResumePlan, by: str) -> ForkMark:
+def mark_of(fork: Fork, by: str) -> ForkMark:
     """What the memo of a fork says."""
+    plan = fork.plan
     return ForkMark(
         id=plan.id,
         run_id=plan.run_id,
@@ -92,6 +93,7 @@ def mark_of(plan: ResumePlan, by: str) -> ForkMark:
         point=plan.point,
         by=by,
         changes=plan.changes,
+        children=fork.children,
         replaced=plan.replaced,
         input_of=plan.input_of,
     )

@@ -90,8 +90,8 @@ class Forkable:
         one's, and begins with the workflow's first line; steps that are kept are answered from this run's record. With
         `from_step`, these are the steps that had finished before it, and beside it those with the same code. Without,
         they are all that have the same code. Either way a step is kept only where it is asked with the same input;
-        every other one runs, and costs, anew. People are asked again, timers wait again, child runs run again. A kept
-        step's effect is this run's: the fork does not undo it.
+        every other one runs, and costs, anew. So it is with child runs, whose code is all that they run. People are
+        asked again, and timers wait again. A kept step's effect is this run's: the fork does not undo it.
 
         Args:
             from_step: The step from which things run again.

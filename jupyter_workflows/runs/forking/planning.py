@@ -10,6 +10,8 @@ from typing import Any
 
 import temporalio.common
 
+from ...authoring.behaviour import BundleBehaviour
+from ...authoring.starter import arguments_digest
 from ...errors import ResumeRefused
 from ...payloads import bare
 from ...schema import BundledWorkflow, Manifest, Step
@@ -52,6 +54,7 @@ class Fork:
         arguments: What it is started with, in the order of the signature.
         signals: The signals that the run before was sent, to be sent again: name and payloads.
         notebook: Where the workflow is written.
+        children: The inputs of the child runs that are kept, as digests, by step.
     """
 
     plan: ResumePlan
@@ -61,16 +64,19 @@ class Fork:
     arguments: list[Any]
     signals: list[tuple[str, list[Any]]]
     notebook: str | None
+    children: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Branching:
-    """Where a fork parts from a run: `point` 0 means wherever code or input differ."""
+    """Where a fork parts from a run: `point` 0 means wherever code or input differ; `told` by people are child runs."""
 
     record: Record
     wish: ForkWish
     point: int
     same_code: Callable[[str], bool]
+    same_child: Callable[[str], bool]
+    told: set[str]
     as_recorded: bool
 
     @property
@@ -98,11 +104,17 @@ async def plan_fork(reader: RunReader, workshop: Workshop, wish: ForkWish) -> Fo
     bundle, workflow, arguments = await asyncio.to_thread(code_for, workshop, record, wish)
     recorded = await arguments_of(reader, record, workflow)
     old = workshop.bundles / f"jw_{record.bundle}"
-    same_code, as_recorded = await asyncio.to_thread(
-        lambda: (unchanged(old, bundle), same_workflow(run.workflow, old, bundle) and not arguments)
+    same_code, same_child, as_recorded = await asyncio.to_thread(
+        lambda: (
+            unchanged(old, bundle),
+            unchanged_child(old, bundle),
+            same_workflow(run.workflow, old, bundle) and not arguments,
+        )
     )
     point = record.draft(wish.from_step).task_event if wish.from_step else 0
-    plan = laid_out(Branching(record, wish, point, same_code, as_recorded), bundle.name.removeprefix("jw_"))
+    told = await told_by_people(reader, record, same_child)
+    branching = Branching(record, wish, point, same_code, same_child, told, as_recorded)
+    plan = laid_out(branching, bundle.name.removeprefix("jw_"))
     return Fork(
         plan=plan,
         wish=wish,
@@ -114,7 +126,48 @@ async def plan_fork(reader: RunReader, workshop: Workshop, wish: ForkWish) -> Fo
             for draft in signals_before(record, point or NEVER)
         ],
         notebook=run.notebook,
+        children=await children_kept(reader, record, plan),
     )
+
+
+async def told_by_people(reader: RunReader, record: Record, wanted: Callable[[str], bool]) -> set[str]:
+    """The child runs that people decided in, or sent something to: that was about that run, so they run again.
+
+    Args:
+        reader: Of the run.
+        record: The run.
+        wanted: Of which workflows the child runs are to be looked into.
+    """
+    found: set[str] = set()
+    for draft in record.drafts:
+        if draft.kind != "child" or draft.status != "completed" or not draft.child_run or not wanted(draft.name):
+            continue
+        inside = RunReader(reader.access, draft.child_run, draft.child_run_id, pinned=True)
+        below = await record_of(inside)
+        kinds = {each.kind for each in below.reduction.drafts}
+        if kinds & {"approval", "signal"} or await told_by_people(inside, below, lambda _: True):
+            found.add(draft.id)
+    return found
+
+
+async def children_kept(reader: RunReader, record: Record, plan: ResumePlan) -> dict[str, str]:
+    """The inputs, as digests, of the child runs that a plan keeps."""
+    kept = {step.id for step in plan.kept if step.kind == "child"}
+    converter = reader.access.client.data_converter
+    return {
+        draft.id: arguments_digest(await bare(converter, list(draft.arguments)))
+        for draft in record.drafts
+        if draft.id in kept
+    }
+
+
+def unchanged_child(old: Path, new: Path) -> Callable[[str], bool]:
+    """Tells of a workflow whether it, and all that it runs, is the same code in two bundles; not known is no."""
+    try:
+        then, now = BundleBehaviour(old), BundleBehaviour(new)
+    except (OSError, ValueError, SyntaxError):
+        return lambda _: False
+    return lambda name: (before := then.of_child(name)) is not None and before == now.of_child(name)
 
 
 def check_wish(record: Record, wish: ForkWish) -> None:
@@ -232,17 +285,19 @@ def verdict(branching: Branching, draft: Draft, step: Step) -> tuple[bool, str]:
     """Whether a fork keeps a step, and why."""
     if draft.id in branching.wish.results:
         return True, "its result is replaced"
-    if draft.kind != "activity":
+    if draft.kind not in ("activity", "child"):
         return False, WAITS.get(draft.kind, "")
     if draft.status != "completed" or draft.id == branching.wish.from_step:
         return False, ""
     if draft.id in undone(branching.record):
         return False, "what it did was undone"
+    if draft.id in branching.told:
+        return False, "people had a say in it: they are asked again"
     if branching.point and draft.finished_event < branching.point:
         return True, "" if branching.as_recorded else SAME_INPUT
     if branching.point and draft.scheduled_event > branching.until:
         return False, ""
-    if not branching.same_code(step.name):
+    if not (branching.same_child if draft.kind == "child" else branching.same_code)(step.name):
         return False, "its code was changed, or is no longer at hand"
     return True, SAME_INPUT
 
@@ -250,7 +305,6 @@ def verdict(branching: Branching, draft: Draft, step: Step) -> tuple[bool, str]:
 WAITS = {
     "approval": "people are asked again: what they decided was about that run",
     "timer": "waits again",
-    "child": "runs again, as a child run of the fork",
 }
 
 
