@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def written(folder: Path, text: str, mode: int = 0o644) -> WorkspacesFile:
     path.write_text(text)
     path.chmod(mode)
     return WorkspacesFile(path)
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["how-to/share-a-workspace.md", "reference/roles.md"])
+def test_examples_of_the_documentation_are_files_that_count(tmp_path: Path, page: str):
+    examples = EXAMPLE.findall((DOCS / page).read_text())
+    assert examples
+    found = [written(tmp_path, text).read() for text in examples]
+    first = found[0]
+    assert first is not None
+    assert first.roles_of(Person("bob"), "research") == {"reviewer", "viewer"}
+    assert first.roles_of(Person("eve", frozenset({"staff"})), "research") == {"author", "viewer"}
+    assert all(each is not None and (each.workspaces or each.issuers) for each in found)
 
 
 def test_people_have_the_roles_of_their_names_and_groups(tmp_path: Path):
