@@ -94,13 +94,21 @@ class GatewaySettings:
 
 
 def sealing_secret(home: Home) -> bytes:
-    """What seals the state that MCP clients hand back, so that a restarted gateway takes it; made on first use."""
+    """What seals the state that MCP clients hand back, so that a restarted gateway takes it; made on first use.
+
+    Raises:
+        PublishRefused: The file holds something else.
+    """
     make_private_directory(directory(home))
     path = directory(home) / "sealing.key"
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as file:
+    if not path.exists():
+        draft = path.with_name(f".{secrets.token_hex(8)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
             file.write(secrets.token_bytes(32))
+        # Appears whole, and only once where two gateways start together.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     secret = path.read_bytes()
     if len(secret) != 32:
         raise PublishRefused(f"{path} is no key: move it away to get a new one")

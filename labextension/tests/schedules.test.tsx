@@ -133,3 +133,24 @@ test("times are written as they were given, and asked for as they are written", 
     time_zone: "UTC",
   });
 });
+
+test("an overlap policy that was set elsewhere is shown as such, and stays", async () => {
+  const asked: unknown[] = [];
+  const setTimes: SchedulesPlace["setTimes"] = (_id, times) => {
+    asked.push(times.overlap);
+    return Promise.resolve(SCHEDULE);
+  };
+  await page(null, { find: () => Promise.resolve({ ...SCHEDULE, overlap: null }), setTimes });
+  await act(async () => {
+    root.querySelector<HTMLElement>('[data-opens="times"]')!.click();
+    await vi.advanceTimersByTimeAsync(100);
+  });
+  await later(500);
+  const select = root.querySelector<HTMLSelectElement>('select[id$="-overlap"]')!;
+  expect(select.selectedOptions[0]!.textContent).toBe("as it is");
+  await act(async () => {
+    root.querySelector<HTMLElement>('button[type="submit"]')!.click();
+    await vi.advanceTimersByTimeAsync(100);
+  });
+  expect(asked).toEqual([null]);
+});

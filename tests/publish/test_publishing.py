@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from jupyter_workflows.cli import main
 from jupyter_workflows.errors import ApprovalRefused, CommandError, PublishRefused, WorkflowNotFound
 from jupyter_workflows.local.paths import Home
 from jupyter_workflows.publish.callers import directory, list_tokens, make_token, recognised, revoke
-from jupyter_workflows.publish.gateway import GatewaySettings
+from jupyter_workflows.publish.gateway import GatewaySettings, sealing_secret
 from jupyter_workflows.publish.guard import Budget, host_name
 from jupyter_workflows.publish.published import checked_tool, list_published
 from jupyter_workflows.publish.questions import answer_of, is_flat, requested_schema
@@ -177,6 +178,18 @@ def test_forms_have_flat_fields_and_take_the_rest_as_json() -> None:
     assert (said.verdict, said.form, said.content_hash) == ("approve", {"risk": 1}, "h")
     assert answer_of(question(flat), {"decision": "maybe"}) is None
     assert answer_of(question(flat), None) is None
+
+
+def test_gateways_that_start_together_seal_with_one_key(own_home: Home) -> None:
+    own_home.create()
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(sealing_secret, [own_home] * 8))) == 1
+    kept = sorted(path.name for path in directory(own_home).iterdir())
+    assert kept == ["sealing.key"]
+    assert stat.S_IMODE((directory(own_home) / "sealing.key").stat().st_mode) == 0o600
+    (directory(own_home) / "sealing.key").write_bytes(b"short")
+    with pytest.raises(PublishRefused, match="is no key: move it away"):
+        sealing_secret(own_home)
 
 
 def test_a_token_is_not_made_in_a_notebook(own_home: Home) -> None:

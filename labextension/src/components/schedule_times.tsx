@@ -150,6 +150,8 @@ function Fields({ form, written, onWrite }: FieldsProps) {
           value={written.overlap}
           onChange={event => onWrite({ overlap: event.currentTarget.value as Overlap })}
         >
+          {/* A policy that was set elsewhere, and is none of ours: it stays until another one is chosen. */}
+          {!written.overlap && <option value="">as it is</option>}
           {Object.entries(OVERLAPS).map(([name, words]) => (
             <option key={name} value={name}>
               {words}
