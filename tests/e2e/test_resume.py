@@ -67,7 +67,7 @@ def test_run_is_forked_by_button_with_another_argument(host: str, request: pytes
     view.get_by_role("button", name="Yes, fork").click()
     nested = view.locator(".jwl-nested")
     nested.locator(".jwl-bar .jwl-pill", has_text="completed").wait_for(timeout=120_000)
-    nested.get_by_text("forked from").wait_for(timeout=60_000)
+    nested.locator(".jwl-branches").get_by_text("forked from").wait_for(timeout=60_000)
     view.locator(".jwl-branches", has_text="forks:").first.wait_for(timeout=60_000)
     opened.run(5)
     opened.cell(5).get_by_text("1 2 3 4 1 2 3 4").wait_for(timeout=60_000)
