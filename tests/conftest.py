@@ -36,7 +36,7 @@ def temporary_home(root: Path) -> Iterator[Home]:
         yield home
     finally:
         local_runtime.down(home)
-        left = gone(home.data, 5.0)
+        left = gone(home.data, 20.0)
         kill(*(found.pid for found in left))
         assert left == []
 
