@@ -89,7 +89,8 @@ def carried_out(command: str, **environment: str) -> str:
 
 def reader() -> dict[str, str]:
     """The environment of a terminal in which the package is installed."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "120"}
 
 
 def free_port() -> str:

@@ -78,7 +78,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="session")
 def runtime(home: Home) -> Iterator[Runtime]:
-    runtime = local_runtime.ensure(home)
+    with pytest.MonkeyPatch.context() as patch:
+        # Its processes inherit it, and each home looks for those that name it.
+        patch.setenv(HOME_VARIABLE, str(home.data))
+        runtime = local_runtime.ensure(home)
     yield runtime
     runtime.close()
 

@@ -126,13 +126,18 @@ class Page:
         self.told.append((json.loads(text), buffers))
         return self.told[-1]
 
-    def until(self, wanted: Callable[[dict[str, Any]], object], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
-        """The first message from now on that is wanted."""
-        deadline = time.monotonic() + seconds
+    def until(
+        self, wanted: Callable[[dict[str, Any]], object], seconds: float = ANSWER_SECONDS, *, since: int | None = None
+    ) -> dict[str, Any]:
+        """The first message that is wanted: from now on, or of all that were `told` since there were so many."""
+        at, deadline = len(self.told) if since is None else since, time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            message, _ = self.receive(left)
+            if at == len(self.told):
+                self.receive(left)
+            message, _ = self.told[at]
             if wanted(message):
                 return message
+            at += 1
         raise TimeoutError(f"not told within {seconds} s; the last message was {self.told[-1:]}")
 
     def follow(self, topic: str, have: int = -1) -> None:

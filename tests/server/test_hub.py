@@ -36,7 +36,7 @@ def test_two_pages_are_told_the_same_under_the_same_numbers(server: Server, acce
         answer = first.ask("decide", topic=topic, **decision(approval))
         assert answer["error"] is None
         for page in (first, second):
-            page.until(lambda message: (message.get("head") or {}).get("run", {}).get("status") == "completed")
+            page.until(lambda message: (message.get("head") or {}).get("run", {}).get("status") == "completed", since=0)
             numbers = told(page, topic)
             assert (
                 numbers == list(range(numbers[0], numbers[0] + len(numbers))) or len(set(numbers)) == len(numbers) - 1
@@ -53,29 +53,36 @@ def test_the_newest_run_is_followed_without_its_run_id(server: Server, page: Pag
     details = page.ask("details", topic="run:hub newest/ü/", step="measure-1")
     assert details["details"]["step"]["name"] == "measure"
     assert page.ask("cancel", topic="run:hub newest/ü/")["error"] is None
-    page.until(lambda message: (message.get("head") or {}).get("run", {}).get("status") == "cancelled")
+    page.until(lambda message: (message.get("head") or {}).get("run", {}).get("status") == "cancelled", since=0)
 
 
 def test_lists_hear_at_once_of_what_is_done_here(server: Server, access: RunAccess, page: Page):
     page.followed("inbox", "inbox")
     listed = page.followed("runs?workflow=review&limit=500", "runs")
     assert "hub-lists" not in [run["id"] for run in listed["runs"]]
+    before = len(page.told)
     start(server, "hub-lists")
-    page.until(lambda message: message["type"] == "runs" and "hub-lists" in [run["id"] for run in message["runs"]])
+    page.until(
+        lambda message: message["type"] == "runs" and "hub-lists" in [run["id"] for run in message["runs"]],
+        since=before,
+    )
     inbox = page.until(
         lambda message: (
             message["type"] == "inbox"
             and "hub-lists" in [shown["approval"]["workflow_id"] for shown in message["approvals"]]
-        )
+        ),
+        since=before,
     )
     assert inbox["reviewer"] == user()
     (approval,) = [s["approval"] for s in inbox["approvals"] if s["approval"]["workflow_id"] == "hub-lists"]
+    before = len(page.told)
     assert page.ask("decide", topic="inbox", **decision(approval, "reject"))["error"] is None
     page.until(
         lambda message: (
             message["type"] == "inbox"
             and "hub-lists" not in [shown["approval"]["workflow_id"] for shown in message["approvals"]]
-        )
+        ),
+        since=before,
     )
 
 
