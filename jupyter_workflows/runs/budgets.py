@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..plugin.books import Books, utc_now
 from ..schema.budgets import Period, Spent, WorkspaceBudget
+from ..security.allowances import Allowance
 from ..security.workspaces import Workspace
 from .access import RunAccess, in_our_words
 
@@ -50,9 +51,7 @@ class BudgetWatch:
 
 def is_spent(budget: WorkspaceBudget) -> bool:
     """Whether no more calls are made."""
-    used = budget.used or Spent()
-    over = budget.tokens is not None and used.tokens >= budget.tokens
-    return over or (budget.cost is not None and used.cost >= budget.cost)
+    return budget.used is not None and Allowance(budget.tokens, budget.cost).reached(budget.used) is not None
 
 
 def budget_words(budget: WorkspaceBudget) -> str:
