@@ -14,6 +14,8 @@ from pathlib import Path
 from ..schema import Manifest
 
 MODULES = ("models", "activities", "workflows")
+# By these names workflow code may read a clock, chance, or how long its history is.
+MORE_THAN_STEPS = {"temporalio", "time", "history_is_long", "get_running_loop", "get_event_loop"}
 
 
 class BundleBehaviour:
@@ -47,6 +49,22 @@ class BundleBehaviour:
         function = next((found.function for found in self.manifest.workflows if found.name == name), None)
         return self.of_name(function) if function else None
 
+    def asks_more_than_steps(self, name: str) -> bool:
+        """Whether the code of a workflow may see more than what its steps give, such as a clock; not known is yes.
+
+        It sees a clock, chance or the length of its history by Temporal's own module, by the event loop, by
+        `history_is_long`, or by a module of the notebook's directory, which is not looked into.
+        """
+        function = next((found.function for found in self.manifest.workflows if found.name == name), None)
+        if function not in self.statements:
+            return True
+        shown = self.reached(function, whole_activities=False).values()
+        parts = [part for nodes in shown for node in nodes for part in ast.walk(node)]
+        imports = [part for part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
+        return any(seen_in(part) & MORE_THAN_STEPS for part in parts) or any(
+            getattr(part, "level", 0) or reads_local(part, self.manifest) for part in imports
+        )
+
     def of_name(self, name: str, *, whole_activities: bool = True) -> str | None:
         """The digest of what a name of the bundle means.
 
@@ -57,19 +75,23 @@ class BundleBehaviour:
         """
         if name not in self.statements:
             return None
-        seen: set[str] = set()
-        waiting = {name}
         total = hashlib.sha256()
-        while waiting:
-            current = waiting.pop()
-            seen.add(current)
-            for node in self.shown(current, whole_activities=whole_activities):
-                waiting |= (names_in(node) & self.statements.keys()) - seen
-        for current in sorted(seen):
-            for node in self.shown(current, whole_activities=whole_activities):
+        for current, nodes in sorted(self.reached(name, whole_activities=whole_activities).items()):
+            for node in nodes:
                 total.update(f"\n{current} {ast.dump(without_docstring(node))}".encode())
             total.update(self.attached(current).encode())
         return total.hexdigest()
+
+    def reached(self, name: str, *, whole_activities: bool) -> dict[str, list[ast.stmt]]:
+        """What counts of the statements that bind a name, and all names that they read in turn."""
+        found: dict[str, list[ast.stmt]] = {}
+        waiting = {name}
+        while waiting:
+            current = waiting.pop()
+            found[current] = self.shown(current, whole_activities=whole_activities)
+            for node in found[current]:
+                waiting |= (names_in(node) & self.statements.keys()) - found.keys()
+        return found
 
     def shown(self, name: str, *, whole_activities: bool) -> list[ast.stmt]:
         """What of the statements that bind a name counts."""
@@ -142,8 +164,23 @@ def without_docstring(node: ast.stmt) -> ast.stmt:
 
 def reads_local(node: ast.stmt, manifest: Manifest) -> bool:
     """Whether an import reads a module of the notebook's directory."""
+    return bool(packages_of(node) & {name.partition(".")[0] for name in manifest.local_modules})
+
+
+def packages_of(node: ast.stmt) -> set[str]:
+    """The packages of what an import reads."""
     modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
     if isinstance(node, ast.ImportFrom) and node.module:
         modules = [node.module]
-    local = {name.partition(".")[0] for name in manifest.local_modules}
-    return any(module.partition(".")[0] in local for module in modules)
+    return {module.partition(".")[0] for module in modules}
+
+
+def seen_in(part: ast.AST) -> set[str]:
+    """The names by which a part of code reads something: of a variable, an attribute, or what it imports."""
+    if isinstance(part, ast.Name):
+        return {part.id}
+    if isinstance(part, ast.Attribute):
+        return {part.attr}
+    if isinstance(part, ast.Import | ast.ImportFrom):
+        return packages_of(part) | {alias.name for alias in part.names}
+    return set()

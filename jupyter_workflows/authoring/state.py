@@ -15,6 +15,7 @@ import temporalio.workflow
 from ..schema import KeptAct, Usage
 from ..schema.budgets import Spent
 from .effects import Effects
+from .kept_steps import Retelling
 
 if TYPE_CHECKING:
     from temporalio.workflow import EventGroup
@@ -47,6 +48,8 @@ class RunState:
     asking_for_budget: asyncio.Lock = field(default_factory=asyncio.Lock)
     event_groups: dict[str, EventGroup] = field(default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
     effects: Effects = field(default_factory=Effects)
+    asked: set[str] = field(default_factory=set[str])
+    retelling: Retelling | None = None
     main: asyncio.Task[Any] | None = None
     branches: WeakKeyDictionary[asyncio.Task[Any], None] = field(
         default_factory=WeakKeyDictionary["asyncio.Task[Any]", None]

@@ -21,6 +21,7 @@ from . import bundles
 from .compensation import travelling
 from .effects import Effect, any_undo, ended, has_effect, kept_child, key_in
 from .irreversible import allowed
+from .kept_steps import Retelling, is_retold, kept_steps_in
 from .ledger import is_of_another_run
 from .messages import in_workflow_only
 from .open_approvals import MEMO_PREFIX
@@ -143,10 +144,15 @@ async def performed(
         StepFailed: It failed for good; also an instance of the original exception's type where known.
     """
     state = run_state()
+    if state.retelling is not None:
+        if state.retelling.has(step, activity.name):
+            return await state.retelling.result(step)
+        await state.retelling.over.wait()
+    state.asked.add(step)
     options = activity.options
     limit = options.timeout or DEFAULT_ACTIVITY_TIMEOUT
     try:
-        return await temporalio.workflow.execute_activity(
+        raw = await temporalio.workflow.execute_activity(
             activity.name,
             args=positional,
             result_type=temporalio.common.RawValue,
@@ -160,6 +166,21 @@ async def performed(
         )
     except temporalio.exceptions.ActivityError as error:
         raise_step_failed(error, step)
+    finally:
+        state.asked.discard(step)
+    return await retold(state, raw, step)
+
+
+async def retold(state: RunState, raw: temporalio.common.RawValue, step: str) -> temporalio.common.RawValue:
+    """The result of a step, held back where a record of kept steps is told first."""
+    if is_retold(raw.payload):
+        state.retelling = state.retelling or Retelling(state.asked)
+        if (kept := kept_steps_in(raw.payload)) is not None:
+            state.retelling.begin(kept)
+        return await state.retelling.result(step)
+    if state.retelling is not None:
+        await state.retelling.over.wait()
+    return raw
 
 
 async def run_child(workflow: Workflow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 import temporalio.common
 import temporalio.exceptions
 import temporalio.workflow
-from temporalio.api.common.v1 import Payload
 
 from ..schema import RecordedEffect, RecordedUndo, Rollback, RollBackOrder
 from . import bundles
 from .definitions import Activity, ActivityOptions
 from .effects import Effect
 from .execution import WorkflowExecution
+from .payload_text import unpacked
 from .policies import RetryPolicy
 from .rollback import UNDO_RUN, undone_all
 
@@ -96,13 +95,3 @@ def undo_as_recorded(undo: RecordedUndo) -> Activity[Any, Any]:
 
 def nothing() -> None:
     """Stands for a function whose code is elsewhere."""
-
-
-def packed(payload: Payload) -> str:
-    """A payload as text."""
-    return base64.b64encode(payload.SerializeToString()).decode("ascii")
-
-
-def unpacked(text: str) -> Payload:
-    """The payload of a text."""
-    return Payload.FromString(base64.b64decode(text))

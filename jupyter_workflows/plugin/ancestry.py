@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
@@ -18,12 +18,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..authoring.effects import kept_child
+from ..authoring.kept_steps import kept_steps_in
+from ..authoring.payload_text import unpacked
 from ..authoring.rollback import undone_by
 from ..authoring.starter import FORK_MEMO, MEMO_KEY
+from ..payloads import bare
 from ..schema import SignedStart
-from ..schema.resumes import ForkMark, ResumeMark, read_mark
+from ..schema.resumes import ForkMark, KeptStep, KeptSteps, ResumeMark
 from ..security.canonical import canonical, digest
 from ..security.identity import TrustedKeys
+from .kept_steps import StepsOfHistory, kept_before, steps_of_history
+from .resets import Reset, reset_in
 
 LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
@@ -60,7 +65,7 @@ class Ancestor:
     """An earlier run, with what it worked out beside and before the step that is run again.
 
     `reset_event_id` is that of the reset in the run that came after it. `id` is its workflow id where it is another
-    run, of which this one is a fork.
+    run, of which this one is a fork. `kept` is what the run that came after it is told of, as its history lacks it.
     """
 
     run_id: str
@@ -69,15 +74,7 @@ class Ancestor:
     reset_event_id: int
     id: str = ""
     recorded: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
-
-
-@dataclass(frozen=True)
-class Reset:
-    """A run's beginning as the continuation of another."""
-
-    event_id: int
-    base_run_id: str
-    mark: ResumeMark
+    kept: KeptSteps | None = None
 
 
 async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: TrustedKeys | None) -> list[Ancestor]:
@@ -97,30 +94,76 @@ async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: Trus
             origin = await origin_of(client, workflow_id, current, trusted)
             found += [origin] if origin else []
             break
-        found.append(await ancestor(client, workflow_id, reset))
+        retold = reset.mark.point and not found
+        found.append(await (retold_ancestor if retold else ancestor)(client, workflow_id, reset))
         current = reset.base_run_id
     return found
 
 
 async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
     """One run before, with what it recorded after the point it was reset to."""
-    steps, ends = await steps_after(client, workflow_id, reset.base_run_id, reset.event_id)
-    by_event = {recorded.scheduled: recorded for recorded in steps}
+    point = max(reset.mark.point, 0) or reset.event_id
+    steps, ends = await steps_after(client, workflow_id, reset.base_run_id, point)
     until = min(
         (ends[found.scheduled] for found in steps if found.step == reset.mark.from_step and found.scheduled in ends),
         default=0,
     )
+    bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
+    recorded = beside(steps, until, reset.mark.from_step)
+    return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded=recorded)
+
+
+async def retold_ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
+    """One run before, whose kept steps the run that came after it is told of."""
+    mark = reset.mark
+    history = await steps_of_history(client, workflow_id, reset.base_run_id)
+    told = await history.told(client.data_converter)
+    steps = [*told, *await history.own(client.data_converter, {step.id for step in told}, mark.point)]
+    later = [recorded_before(step) for step in told if step.finished_event > mark.point]
+    later += recorded_after(history, {step.id for step in told}, mark.point)
+    ended = history.ended | {step.id: step.finished_event for step in told}
+    recorded = beside(later, ended.get(mark.from_step or "", 0), mark.from_step)
+    bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
+    kept = kept_before(steps, mark.point) if mark.told_by else None
+    return Ancestor(reset.base_run_id, bundle, mark, reset.event_id, recorded=recorded, kept=kept)
+
+
+def recorded_after(history: StepsOfHistory, told: Collection[str], point: int) -> list[Recorded]:
+    """The steps of an execution that completed after an event, but for those that it was told of."""
+    found: list[Recorded] = []
+    for event in history.completed:
+        completed = event.activity_task_completed_event_attributes
+        asked = history.scheduled[completed.scheduled_event_id].activity_task_scheduled_event_attributes
+        if event.event_id > point and asked.activity_id not in told:
+            inputs, results = list(asked.input.payloads), list(completed.result.payloads)
+            name = asked.activity_type.name
+            found.append(Recorded(asked.activity_id, name, completed.scheduled_event_id, inputs, results))
+    return found
+
+
+def beside(steps: Sequence[Recorded], until: int, from_step: str | None) -> dict[str, Recorded]:
+    """Of the steps after the point that a run is resumed from those that it need not do again.
+
+    Args:
+        steps: The steps.
+        until: When the step ended from which things run again; 0 where it did not.
+        from_step: That step.
+    """
     undone = {undone_by(found.step) for found in steps if found.result is not None}
-    recorded = {
+    return {
         found.step: found
-        for found in by_event.values()
+        for found in steps
         # What was scheduled after the step had ended may follow from what it gave.
-        if found.result is not None and (not until or found.scheduled < until) and found.step != reset.mark.from_step
+        if found.result is not None and (not until or found.scheduled < until) and found.step != from_step
         # What was undone is to be done again, and what undid it is no step of the workflow.
         if found.step not in undone and undone_by(found.step) is None
     }
-    bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
-    return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded=recorded)
+
+
+def recorded_before(step: KeptStep, *, whatever_code: bool = False) -> Recorded:
+    """A step as a record of kept steps has it."""
+    inputs, results = ([unpacked(text) for text in texts] for texts in (step.input, step.result))
+    return Recorded(step.id, step.name, step.scheduled_event, inputs, results, whatever_code)
 
 
 async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: TrustedKeys | None) -> Ancestor | None:
@@ -136,14 +179,25 @@ async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: Trus
     if reason := await distrust(client, info, mark, trusted):
         LOG.warning("%s works out all of its steps: that it is a fork of %s is %s", workflow_id, mark.id, reason)
         return None
+    recorded, ended = await recorded_of_origin(client, mark)
+    bundle = bundle_of_execution(await described(client, mark.id, mark.run_id))
+    resumed = ResumeMark(from_step=mark.from_step, by=mark.by, replaced=mark.replaced, input_of=mark.input_of)
+    return Ancestor(mark.run_id, bundle, resumed, 0, mark.id, kept_by_fork(mark, recorded, ended))
+
+
+async def recorded_of_origin(client: Client, mark: ForkMark) -> tuple[dict[str, Recorded], dict[str, int]]:
+    """What the run that a fork was made of worked out, and when each of its steps ended."""
     recorded: dict[str, Recorded] = {}
     ended: dict[str, int] = {}
     scheduled: dict[int, HistoryEvent] = {}
+    told_by = ""
     async for event in client.get_workflow_handle(mark.id, run_id=mark.run_id).fetch_history_events():
         if event.event_id > mark.until:
             break
         if event.event_type in BEGINNINGS:
             scheduled[event.event_id] = event
+        elif reset := reset_in(event):
+            told_by = reset.mark.told_by or told_by
         elif event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
             child = child_recorded(mark, scheduled, event)
             ended[child.step] = event.event_id
@@ -164,9 +218,21 @@ async def origin_of(client: Client, workflow_id: str, run_id: str, trusted: Trus
                     list(attributes.result.payloads),
                     whatever_code=event.event_id < mark.point,
                 )
-    bundle = bundle_of_execution(await described(client, mark.id, mark.run_id))
-    resumed = ResumeMark(from_step=mark.from_step, by=mark.by, replaced=mark.replaced, input_of=mark.input_of)
-    return Ancestor(mark.run_id, bundle, resumed, 0, mark.id, kept_by_fork(mark, recorded, ended))
+    if told_by in recorded:
+        told, told_ended = await told_to_origin(client, mark, recorded[told_by])
+        recorded, ended = recorded | told, ended | told_ended
+    return recorded, ended
+
+
+async def told_to_origin(
+    client: Client, mark: ForkMark, carrier: Recorded
+) -> tuple[dict[str, Recorded], dict[str, int]]:
+    """The steps that the run a fork was made of kept without their events, and when each ended."""
+    results = await bare(client.data_converter, carrier.result or [])
+    record = kept_steps_in(results[0]) if results else None
+    steps = record.steps if record else []
+    recorded = {step.id: recorded_before(step, whatever_code=step.finished_event < mark.point) for step in steps}
+    return recorded, {step.id: step.finished_event for step in steps}
 
 
 def child_recorded(mark: ForkMark, begun: dict[int, HistoryEvent], event: HistoryEvent) -> Recorded:
@@ -259,11 +325,8 @@ async def steps_after(
 async def reset_of(client: Client, workflow_id: str, run_id: str) -> Reset | None:
     """The reset by which a run began; None for one that began by itself."""
     async for event in newest_first(client, workflow_id, run_id):
-        if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            continue
-        failed = event.workflow_task_failed_event_attributes
-        if failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
-            return Reset(event.event_id, failed.base_run_id, read_mark(failed.failure.message))
+        if reset := reset_in(event):
+            return reset
     return None
 
 

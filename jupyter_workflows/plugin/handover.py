@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,25 +27,43 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from ..authoring.behaviour import BundleBehaviour
 from ..authoring.effects import EFFECT_KEY, KEPT_CHILD
+from ..authoring.kept_steps import KEPT_STEPS_KEY
 from ..authoring.ledger import KEPT_KEY, kept_in
+from ..authoring.payload_text import unpacked
 from ..payloads import bare
 from ..payloads.types import validate
 from ..schema import Kept
-from ..schema.resumes import Replacements
+from ..schema.resumes import KeptStep, KeptSteps, Replacements
 from ..security.identity import TrustedKeys
 from .ancestry import REPLACE, Ancestor, Recorded, ancestors, signal_after
 from .other_code import undo_of_other_code
 
 REPLACEMENTS_WITHIN_SECONDS = 30.0
+RECORD_WITHIN_SECONDS = 30.0
 RUNS_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
 class Past:
-    """What the runs before a resumed one left it."""
+    """What the runs before a resumed one left it.
+
+    Attributes:
+        recorded: The steps that it need not do again, and the run that did each.
+        replacements: The values a person put in the place of recorded ones.
+        kept: The steps that its history lacks, and that it is told of before it begins anything new.
+        told_by: The step whose result brings them.
+    """
 
     recorded: dict[str, tuple[Recorded, Ancestor]] = field(default_factory=dict[str, tuple[Recorded, Ancestor]])
     replacements: Replacements | None = None
+    kept: KeptSteps = field(default_factory=lambda: KeptSteps(steps=[]))
+    told_by: str = ""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @functools.cached_property
+    def kept_by_id(self) -> dict[str, KeptStep]:
+        """The kept steps by their ids."""
+        return {step.id: step for step in self.kept.steps}
 
 
 class Handover(Interceptor):
@@ -90,7 +109,29 @@ class Handover(Interceptor):
         replacements = None
         if newest and (newest.replaced or newest.input_of):
             replacements = await self.replacements(workflow_id, run_id, line[0].reset_event_id)
-        return Past(recorded, replacements)
+        if newest is None or line[0].kept is None:
+            return Past(recorded, replacements)
+        return Past(recorded, replacements, line[0].kept, newest.told_by)
+
+    async def until_told(self, workflow_id: str, run_id: str, past: Past) -> None:
+        """Waits until a run has the record of its kept steps: nothing else is to come before.
+
+        Raises:
+            ApplicationError: It did not come; the step is tried again.
+        """
+        handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
+        deadline = asyncio.get_running_loop().time() + RECORD_WITHIN_SECONDS
+        while not past.told.is_set():
+            scheduled = 0
+            async for event in handle.fetch_history_events():
+                if event.activity_task_scheduled_event_attributes.activity_id == past.told_by:
+                    scheduled = event.event_id
+                if scheduled and event.activity_task_completed_event_attributes.scheduled_event_id == scheduled:
+                    past.told.set()
+                    return
+            if asyncio.get_running_loop().time() > deadline:
+                raise ApplicationError("the record of what the run keeps did not arrive", type="ResumeIncomplete")
+            await asyncio.sleep(0.05)
 
     async def replacements(self, workflow_id: str, run_id: str, after: int) -> Replacements:
         """The values a person replaced; they follow the reset as a signal.
@@ -146,6 +187,11 @@ class Inbound(ActivityInboundInterceptor):
         if info.workflow_id is None or info.workflow_run_id is None:
             return await super().execute_activity(input)
         past = await self.handover.past(info.workflow_id, info.workflow_run_id)
+        if past.told_by:
+            kept = past.kept_by_id.get(info.activity_id)
+            if kept is not None and kept.name == info.activity_type:
+                return retold(past, kept)
+            await self.handover.until_told(info.workflow_id, info.workflow_run_id, past)
         if past.replacements is not None:
             if info.activity_id in past.replacements.results:
                 return replaced(input.fn, past.replacements, info)
@@ -174,6 +220,8 @@ class Inbound(ActivityInboundInterceptor):
         if not found.result:
             return None
         (payload,) = await bare(self.handover.client.data_converter, found.result[:1])
+        # What that run was told is no affair of this one.
+        payload.metadata.pop(KEPT_STEPS_KEY, None)
         if ancestor.id:
             earlier = kept_in(payload)
             kept = Kept(run_id=ancestor.run_id, id=ancestor.id, replaced_by=earlier.replaced_by if earlier else "")
@@ -183,6 +231,14 @@ class Inbound(ActivityInboundInterceptor):
         elif KEPT_KEY not in payload.metadata:
             payload.metadata[KEPT_KEY] = Kept(run_id=ancestor.run_id).model_dump_json().encode()
         return temporalio.common.RawValue(payload)
+
+
+def retold(past: Past, step: KeptStep) -> temporalio.common.RawValue:
+    """The result of a kept step, which the workflow passes on when it is its turn; one of them brings the record."""
+    payload = unpacked(step.result[0]) if step.result else temporalio.activity.payload_converter().to_payload(None)
+    record = past.kept.model_dump_json() if step.id == past.told_by else ""
+    payload.metadata[KEPT_STEPS_KEY] = record.encode()
+    return temporalio.common.RawValue(payload)
 
 
 def replaced(fn: Callable[..., Any], replacements: Replacements, info: temporalio.activity.Info) -> Any:

@@ -13,6 +13,7 @@ from temporalio.converter import DataConverter
 
 from ..authoring.bundles import LoadedBundle
 from ..errors import ReplayFailed
+from ..plugin.resets import reset_in
 from ..runs.untrusted import one_line
 from ..schema import CellLocation
 from .doings import asked
@@ -133,6 +134,12 @@ def asking(history: WorkflowHistory, step: str) -> tuple[int, int]:
     names = step_names(history)
     events = {name: event for event, (name, _) in reversed(names.items())}
     if step not in events:
+        earlier = [reset for event in history.events if (reset := reset_in(event)) and reset.mark.told_by]
+        if earlier:
+            raise ReplayFailed(
+                f"this execution did not ask for {step}: if it keeps it of the one before, look there: "
+                f"get_run({history.workflow_id!r}, run_id={earlier[-1].base_run_id!r}).at({step!r})"
+            )
         known = ", ".join(dict.fromkeys(name for name, _ in names.values() if name)) or "none"
         raise ReplayFailed(f"run {history.workflow_id} has no step {step!r}: it has {one_line(known, 300)}")
     for task in tasks_of(history.events):

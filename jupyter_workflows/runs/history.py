@@ -19,11 +19,13 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from ..authoring.effects import KEPT_CHILD, named_code
+from ..authoring.kept_steps import PAUSE_SUMMARY
 from ..schema import Kept, Manifest, Resumed, RunStatus, Step, StepStatus, Token
 from ..schema.resumes import read_mark
 from .failures import payloads_of
+from .kept_steps import kept_drafts
 from .steps import Draft, Known, build_step, read_checked, text_of, time_of, written_by
-from .values import Decode, plain
+from .values import Decode, beside, plain
 
 APPROVAL_MEMO = "approval:"
 CHECKED_MEMO = "checked"
@@ -34,6 +36,22 @@ ROLLBACK_MEMO = "rollback"
 INTERNAL_SIGNAL = "__temporal"
 # Ours are shown by what they say: `roll_back`.
 OUR_SIGNALS = "jupyter_workflows."
+
+
+TASK_ENDS = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+}
+# What a history has beside the steps it asks for, where it has nothing but steps and each of them completed.
+STEPS_ONLY = TASK_ENDS | {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,12 @@ class Reduction:
         self.resumed: Resumed | None = None
         self.resumed_event = 0
         self.acts: list[tuple[int, Payload]] = []
+        # The step whose result brings the record of kept steps, and that result until it is read.
+        self.told_by = ""
+        self.kept_steps: Payload | None = None
+        # The first workflow task that ended, whatever way, and the first event of more than steps that completed.
+        self.first_task = 0
+        self.first_other = 0
 
     def apply(self, event: HistoryEvent) -> None:
         """Takes the next event; events it has seen already are ignored."""
@@ -97,6 +121,10 @@ class Reduction:
         handle = HANDLERS.get(event.event_type)
         if handle:
             handle(self, event)
+        if not self.first_task and event.event_type in TASK_ENDS:
+            self.first_task = event.event_id
+        if not self.first_other and is_more_than_a_step(event):
+            self.first_other = event.event_id
 
     def observe(self, pending: Iterable[PendingActivityInfo]) -> bool:
         """Takes what `describe` says about open activities; whether that is news."""
@@ -129,12 +157,15 @@ class Reduction:
             if draft.built is None:
                 yield from draft.payloads(bare=bare)
         yield from self.checks
+        if self.kept_steps is not None:
+            yield self.kept_steps
         if self.rollback is not None:
             yield self.rollback
 
     def steps(self, decode: Decode = plain, manifest: Manifest | None = None, *, bare: bool = False) -> list[Step]:
         """The steps so far, in the order in which they were scheduled; bare: without what they were given and gave."""
         known = Known.of(manifest)
+        self.take_kept_steps(decode)
         self.take_checks(decode)
         for draft in self.drafts:
             if draft.built is None and self.shown(draft, decode):
@@ -146,6 +177,16 @@ class Reduction:
         """The ends of the texts that open activities write."""
         tokens = [written_by(draft, decode) for draft in self.open_activities() if draft.pending is not None]
         return [token for token in tokens if token is not None]
+
+    def take_kept_steps(self, decode: Decode) -> None:
+        """Puts the steps that the execution keeps without their events before all others."""
+        if self.kept_steps is None:
+            return
+        kept = kept_drafts(beside(decode, self.kept_steps), Kept(run_id=self.resumed.run_id) if self.resumed else None)
+        self.kept_steps = None
+        known = {draft.id for draft in kept}
+        # What was asked for before the record had come is in both.
+        self.drafts = kept + [draft for draft in self.drafts if draft.kind != "activity" or draft.id not in known]
 
     def take_checks(self, decode: Decode) -> None:
         """Gives the steps what became of their doubtful answers."""
@@ -161,7 +202,8 @@ class Reduction:
         """Whether a step is one of the user's; a timer that only bounds an approval is not."""
         if draft.kind != "timer" or draft.id:
             return True
-        if text_of(draft.summary, decode) in self.approvals:
+        summary = text_of(draft.summary, decode)
+        if summary in self.approvals or summary == PAUSE_SUMMARY:
             return False
         draft.id = self.numbered(draft.name)
         return True
@@ -215,6 +257,13 @@ def news_key(info: PendingActivityInfo | None) -> tuple[object, ...]:
     return info.state, info.attempt, info.paused, info.last_started_time.ToNanoseconds(), due, beat
 
 
+def is_more_than_a_step(event: HistoryEvent) -> bool:
+    """Whether an event belongs to more than the workflow's own steps, each of which completed."""
+    if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        return event.activity_task_scheduled_event_attributes.activity_type.name.startswith(KEPT_CHILD)
+    return event.event_type not in STEPS_ONLY
+
+
 Handler = Callable[[Reduction, HistoryEvent], None]
 
 
@@ -241,6 +290,7 @@ def _reset(reduction: Reduction, event: HistoryEvent) -> None:
         run_id=attributes.base_run_id, from_step=mark.from_step, by=mark.by or attributes.identity, replaced=replaced
     )
     reduction.resumed_event = event.event_id
+    reduction.told_by = mark.told_by or reduction.told_by
     for draft in reduction.drafts:
         if draft.finished_at is not None:
             draft.kept, draft.built = Kept(run_id=attributes.base_run_id), None
@@ -276,6 +326,8 @@ def _activity_completed(reduction: Reduction, event: HistoryEvent) -> None:
     draft = reduction.finish(reduction.by_event.get(attributes.scheduled_event_id), event, "completed")
     if draft:
         draft.results = list(attributes.result.payloads)
+        if draft.id == reduction.told_by and draft.results:
+            reduction.kept_steps = draft.results[0]
 
 
 def _activity_failed(reduction: Reduction, event: HistoryEvent) -> None:

@@ -191,6 +191,9 @@ class RunReader:
         closing = reduction.closing
         values.forget(reduction.outdated)
         reduction.outdated.clear()
+        if reduction.kept_steps is not None:
+            await values.prepare([reduction.kept_steps], fetch_stored=True)
+            reduction.take_kept_steps(values)
         await values.prepare([*reduction.payloads(bare=self.bare), *reduction.arguments])
         await values.prepare(closing.payloads() if closing else ())
         if reduction.stuck is not None:

@@ -23,10 +23,11 @@ from ..authoring.bundles import LoadedBundle, bundle_of
 from ..authoring.compensation import arguments
 from ..authoring.effects import CODE_KEY, UNDO_KEY, Effect, any_undo, key_in, undo_of, with_code
 from ..authoring.ledger import is_of_another_run
+from ..authoring.payload_text import packed
 from ..authoring.policies import DEFAULT_ACTIVITY_TIMEOUT, RetryPolicy
 from ..authoring.rollback import undo_run_id
 from ..authoring.steps import RATE_LIMIT_WAIT
-from ..authoring.undo_run import READ_EFFECTS, packed
+from ..authoring.undo_run import READ_EFFECTS
 from ..payloads import bare
 from ..schema import RecordedEffect, RecordedUndo, RollBackOrder
 from .orders import check_order

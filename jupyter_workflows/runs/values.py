@@ -58,9 +58,9 @@ class Values:
         self.ready: dict[int, tuple[Payload, Any]] = {}
         self.noted: dict[int, tuple[Payload, Payload]] = {}
 
-    async def prepare(self, payloads: Iterable[Payload]) -> None:
-        """Decrypts and fetches what needs it."""
-        room = MAX_STORED_BYTES if self.fetch_stored else -1
+    async def prepare(self, payloads: Iterable[Payload], *, fetch_stored: bool = False) -> None:
+        """Decrypts what needs it, and fetches what is stored elsewhere where that is wanted, here or of all values."""
+        room = MAX_STORED_BYTES if fetch_stored or self.fetch_stored else -1
         wanted: list[Payload] = []
         for payload in payloads:
             if id(payload) in self.ready:

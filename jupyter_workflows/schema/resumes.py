@@ -20,6 +20,12 @@ class ResumeMark(Wire):
     by: str = ""
     replaced: list[str] = Field(default=[], description="Steps whose recorded result a person replaced")
     input_of: str | None = Field(default=None, description="The step whose input a person replaced")
+    point: int = Field(
+        default=0,
+        description="Event id in the execution before: what had ended by then is kept without its events; 0 where the "
+        "new history has them",
+    )
+    told_by: str = Field(default="", description="The step whose result brings the record of those steps")
 
 
 class Replacements(Wire):
@@ -37,6 +43,37 @@ def read_mark(reason: str) -> ResumeMark:
         return ResumeMark.model_validate_json(reason)
     except ValueError:
         return ResumeMark()
+
+
+class KeptStep(Wire):
+    """A step that completed, with its payloads as text, neither encrypted nor stored elsewhere."""
+
+    id: str
+    name: str = Field(description="Of its activity")
+    input: list[str] = Field(default=[])
+    result: list[str] = Field(default=[])
+    summary: str | None = None
+    scheduled_at: datetime
+    started_at: datetime
+    finished_at: datetime
+    attempt: int
+    worker: str
+    cell_id: str | None = None
+    task_event: int = Field(description="Of the workflow task that asked for it")
+    scheduled_event: int
+    finished_event: int
+    told_event: int = Field(description="Of the workflow task that was told how it ended")
+
+
+class KeptSteps(Wire):
+    """What an execution is told of the steps that it keeps without their events, beside the result of one of them.
+
+    The event ids are those of the execution before, less so much that they come before all of the new one.
+    """
+
+    steps: list[KeptStep] = Field(description="In the order in which they ended")
+    # Temporal takes a workflow for stuck that works for 2 s without a pause; a step takes about 0.1 ms.
+    steps_per_task: int = Field(default=1_000, gt=0, description="How many the workflow is told of before it pauses")
 
 
 class ForkMark(Wire):
@@ -94,6 +131,11 @@ class ResumePlan(Wire):
     queue: str
     from_step: str | None = Field(default=None, description="The step from which things run again")
     point: int = Field(default=0, description="Event id of the workflow task that is done again; 0 for none")
+    reset_to: int = Field(
+        default=0,
+        description="Event id of the first workflow task, if the new execution begins there and is told what is kept",
+    )
+    told_by: str = Field(default="", description="The step whose result tells it")
     last_event: int = Field(description="The history's last event as the plan was made")
     kept: list[PlannedStep] = Field(default=[])
     again: list[PlannedStep] = Field(default=[])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,12 @@ def at_work(home: Home, folder: Path) -> Iterator[Notebook]:
     found.cell("effect", EFFECT)
     yield found
     sessions.use(None)
+
+
+def tell_kept_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets histories count as long that are short, so that executions are told of the steps they keep."""
+    planning = importlib.import_module("jupyter_workflows.runs.resuming.planning")
+    monkeypatch.setattr(planning, "LONG_HISTORY_EVENTS", 0)
 
 
 @pytest.fixture

@@ -7,6 +7,15 @@ from typing import Any
 import pytest
 
 from jupyter_workflows.errors import ResumeRefused
+from tests.resuming.conftest import tell_kept_steps
+
+
+@pytest.fixture(params=["history", "record"], autouse=True)
+def kept_by(request, monkeypatch):
+    """How kept steps come to the new execution: as a part of its history, or as a record, as in long runs."""
+    if request.param == "record":
+        tell_kept_steps(monkeypatch)
+
 
 STEP = """
 @activity(retry=ONCE)

@@ -86,6 +86,8 @@ class Told:
             EncryptionFailed: A key is missing.
         """
         await self.evidence.prepare(self.payloads())
+        self.reduction.take_kept_steps(self.evidence)
+        await self.evidence.prepare(self.reduction.payloads())
         steps = {step.id: step for step in self.reduction.steps(self.evidence, self.manifest)}
         begins = 0 if in_full else self.reduction.resumed_event
         for event in self.events:

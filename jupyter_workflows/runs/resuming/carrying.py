@@ -122,7 +122,12 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
         await go_on(access, wanted, wanted.run_id)
         return wanted.run_id
     mark = ResumeMark(
-        from_step=wanted.from_step, by=workshop.person, replaced=wanted.replaced, input_of=wanted.input_of
+        from_step=wanted.from_step,
+        by=workshop.person,
+        replaced=wanted.replaced,
+        input_of=wanted.input_of,
+        point=wanted.point if wanted.reset_to else 0,
+        told_by=wanted.told_by,
     )
     run_id = await reset(access, wanted, options, mark)
     if wanted.replaced or wanted.input_of:
@@ -172,7 +177,7 @@ async def reset(access: RunAccess, wanted: ResumePlan, options: WorkflowExecutio
     request = ResetWorkflowExecutionRequest(
         namespace=access.client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=wanted.id, run_id=wanted.run_id),
-        workflow_task_finish_event_id=wanted.point,
+        workflow_task_finish_event_id=wanted.reset_to or wanted.point,
         reason=mark.model_dump_json(),
         request_id=str(uuid.uuid5(uuid.NAMESPACE_URL, wanted.run_id)),
         identity=mark.by,

@@ -23,9 +23,16 @@ from ..failures import failed_step
 from ..history import Reduction
 from ..reading import RunReader, Snapshot
 from ..steps import Draft
+from ..values import stored_bytes
 from .workshop import Workshop
 
 NEVER = 1 << 62
+# From here on a replay takes seconds: Temporal's grows with the square of the history.
+LONG_HISTORY_EVENTS = 6_000
+# What the steps were given and gave travels at once; where nothing is stored outside of history, 2 MB is the limit.
+MOST_STORED_BYTES = 32 * 1024 * 1024
+MOST_INLINE_BYTES = 1024 * 1024
+BYTES_PER_STEP = 450
 ACT: TypeAdapter[Decision | SignedAct] = TypeAdapter(Decision | SignedAct, config=ConfigDict(defer_build=True))
 
 
@@ -46,12 +53,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Record:
-    """A run as far as it went."""
+    """A run as far as it went; `stores` where large values are kept outside of its history."""
 
     snapshot: Snapshot
     reduction: Reduction
     queue: str
     bundle: str
+    stores: bool
 
     @property
     def drafts(self) -> list[Draft]:
@@ -80,7 +88,8 @@ async def record_of(reader: RunReader) -> Record:
     """Reads a run for resuming it."""
     snapshot = await reader.snapshot()
     info = reader.info or WorkflowExecutionInfo()
-    return Record(snapshot, reader.reduction, info.task_queue, bundle_of_execution(info))
+    stores = reader.access.client.data_converter.external_storage is not None
+    return Record(snapshot, reader.reduction, info.task_queue, bundle_of_execution(info), stores)
 
 
 async def plan(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish) -> ResumePlan:
@@ -106,9 +115,48 @@ async def plan(reader: RunReader, workshop: Workshop, bundle: Path, wish: Wish) 
     if limit < point:
         raise disagreement(record, replayed, wish, limit)
     same_code = await asyncio.to_thread(unchanged, workshop.bundles / f"jw_{record.bundle}", bundle)
-    return await laid_out(
-        reader, record, Layout(step, 0 if live else point, bundle.name.removeprefix("jw_"), wish, same_code)
-    )
+    point = 0 if live else point
+    told = await asyncio.to_thread(retelling, record, point, bundle)
+    layout = Layout(step, point, told, bundle.name.removeprefix("jw_"), wish, same_code)
+    return await laid_out(reader, record, layout)
+
+
+def retelling(record: Record, point: int, bundle: Path) -> tuple[int, str]:
+    """Where a new execution really begins that is told its kept steps, and by the result of which; 0 for at the point.
+
+    It can be told where the history up to the point has nothing but steps, all of which completed and have nothing to
+    undo, and where the workflow's code sees nothing else that would be otherwise now.
+    """
+    reduction = record.reduction
+    if not point or (point > 0 and not may_be_told(record, point, bundle)):
+        return 0, ""
+    kept = [draft for draft in record.drafts if draft.kind == "activity" and finished_before(draft, point)]
+    first = min(kept, key=lambda draft: draft.scheduled_event, default=None)
+    return reduction.first_task, first.id if first else ""
+
+
+def may_be_told(record: Record, point: int, bundle: Path) -> bool:
+    """Whether an execution that begins anew and is told its kept steps comes to the point as this one did."""
+    first_other = record.reduction.first_other
+    if point < LONG_HISTORY_EVENTS or 0 < first_other < point or record.snapshot.effects:
+        return False
+    kept = [draft for draft in record.drafts if finished_before(draft, point)]
+    payloads = [payload for draft in kept for payload in (*draft.arguments, *draft.results)]
+    size_bytes = len(kept) * BYTES_PER_STEP + sum(payload.ByteSize() for payload in payloads) * 4 // 3
+    if any(map(stored_bytes, payloads)) or size_bytes > (MOST_STORED_BYTES if record.stores else MOST_INLINE_BYTES):
+        return False
+    try:
+        new = BundleBehaviour(bundle)
+    except (OSError, ValueError, SyntaxError):
+        return False
+    names = {draft.name for draft in kept}
+    undone = any(known.name in names and (known.undo or known.irreversible) for known in new.manifest.activities)
+    return not undone and not new.asks_more_than_steps(record.snapshot.run.workflow)
+
+
+def finished_before(draft: Draft, point: int) -> bool:
+    """Whether a step had ended before an event."""
+    return draft.finished_event != 0 and draft.finished_event < point
 
 
 def before_what_was_undone(
@@ -239,6 +287,7 @@ class Layout:
 
     step: str | None
     point: int
+    told: tuple[int, str]
     bundle: str
     wish: Wish
     same_code: Callable[[str], bool]
@@ -270,6 +319,8 @@ async def laid_out(reader: RunReader, record: Record, layout: Layout) -> ResumeP
         queue=record.queue,
         from_step=layout.step,
         point=layout.point,
+        reset_to=layout.told[0],
+        told_by=layout.told[1],
         last_event=record.reduction.last_event_id,
         kept=kept,
         again=again,
