@@ -324,6 +324,9 @@ async def steps_after(
 
 async def reset_of(client: Client, workflow_id: str, run_id: str) -> Reset | None:
     """The reset by which a run began; None for one that began by itself."""
+    if (await described(client, workflow_id, run_id)).first_run_id == run_id:
+        # Looking for its reset would read the whole history.
+        return None
     async for event in newest_first(client, workflow_id, run_id):
         if reset := reset_in(event):
             return reset
