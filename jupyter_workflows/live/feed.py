@@ -57,6 +57,11 @@ def head_of(snapshot: Snapshot, reviewer: str) -> RunHead:
     )
 
 
+def continues(before: Sequence[Step], steps: Sequence[Step]) -> bool:
+    """Whether steps were only changed or added at the end; those that an execution is told of come before others."""
+    return len(steps) >= len(before) and (not before or steps[len(before) - 1].id == before[-1].id)
+
+
 @dataclass
 class RunFeed:
     """The messages about one run.
@@ -78,7 +83,7 @@ class RunFeed:
     def take(self, snapshot: Snapshot) -> Telling | None:
         """Takes in a newer snapshot and gives what to tell; None where nothing changed."""
         before = self.snapshot
-        if before is None or before.run.run_id != snapshot.run.run_id or len(snapshot.steps) < len(before.steps):
+        if before is None or before.run.run_id != snapshot.run.run_id or not continues(before.steps, snapshot.steps):
             self.begin(snapshot)
             return self.whole()
         return self.change(before, snapshot)

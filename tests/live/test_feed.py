@@ -124,6 +124,15 @@ def test_another_execution_begins_anew():
     assert telling.message.number == 1
 
 
+def test_steps_that_come_before_known_ones_begin_anew():
+    feed = RunFeed("run:a/b")
+    feed.take(snapshot(step(1), step(4)))
+    told = feed.take(snapshot(step(1), step(2), step(3), step(4)))
+    assert told is not None
+    assert isinstance(told.message, RunSnapshot)
+    assert told.message.steps == 4
+
+
 def test_what_a_step_reports_of_its_work_is_told_in_percent():
     feed = RunFeed("run:a/b")
 
