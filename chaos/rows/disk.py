@@ -53,12 +53,16 @@ def small_disk(stage: Stage) -> Path:
     Raises:
         NotHere: Mounting takes rights we don't have.
     """
-    place = stage.home.data
-    place.mkdir(mode=0o700)
+    place, aside = stage.home.data, stage.folder / "before"
+    place.mkdir(mode=0o700, exist_ok=True)
+    # Keys may be there already.
+    shutil.copytree(place, aside)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         raise NotHere("mounting a small disk takes rights that this process does not have")
     stage.at_end(lambda: subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False))
+    shutil.copytree(aside, place, dirs_exist_ok=True)
+    shutil.rmtree(aside)
     return place
 
 

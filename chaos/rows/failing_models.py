@@ -89,7 +89,8 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
         stage.conclude(outcome)
         for folder in (stage.home.data, stage.folder):
             outcome.demand(not files_with(folder, server.key), f"the key is in {files_with(folder, server.key)}")
-        outcome.demand(files_with(stage.home.data, talks[0].prompt(0)), "the search for the key finds nothing at all")
+        # Ids stay readable where values are encrypted.
+        outcome.demand(files_with(stage.home.data, talks[0].run), "the search for the key finds nothing at all")
     met = Counter(talk.kind for talk in talks)
     outcome.notes.append(", ".join(f"{kind} ({number})" for kind, number in met.items()))
 

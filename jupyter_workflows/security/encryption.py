@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec, SerializationContext, WithSerializationContext
+from temporalio.exceptions import ApplicationError
 
 from ..errors import EncryptionFailed, KeyDestroyed
 
@@ -28,6 +29,7 @@ KEY_FIELD = "jw-key"
 KEY_BYTES = 32
 SALT_BYTES = 16
 NONCE_BYTES = 12
+LEAST_BYTES = SALT_BYTES + NONCE_BYTES + 16
 # The ring is looked at again, but not for every payload.
 READ_AGAIN_SECONDS = 1.0
 
@@ -132,6 +134,25 @@ def unchanging() -> object:
     return None
 
 
+class _Unknown(EncryptionFailed, ApplicationError):
+    """An `EncryptionFailed` that Temporal's worker takes as final, because no key will ever help.
+
+    Any other makes Temporal retry the workflow task: a key that is missing or wrong now may be there later.
+    """
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# People and history know one name.
+_Unknown.__name__ = _Unknown.__qualname__ = EncryptionFailed.__name__
+
+
+def unknown(message: str) -> EncryptionFailed:
+    """The `EncryptionFailed` to raise where no key will ever help; in a worker it ends the run or step."""
+    return _Unknown(message, type=EncryptionFailed.__name__, non_retryable=True)
+
+
 class Encryption(PayloadCodec, WithSerializationContext):
     """Encrypts and opens the payloads of one namespace.
 
@@ -190,7 +211,7 @@ class Encryption(PayloadCodec, WithSerializationContext):
 
         Raises:
             KeyDestroyed: It is erased.
-            EncryptionFailed: Its key is missing, or it was changed or moved.
+            EncryptionFailed: Its key is missing, or it was changed or moved; final where it is no value of ours.
         """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -198,7 +219,9 @@ class Encryption(PayloadCodec, WithSerializationContext):
         if payload.metadata.get("encoding") != ENCODING:
             return payload
         if payload.metadata.get("jw-cipher") != CIPHER:
-            raise EncryptionFailed("a value is encrypted in a way this version does not know: use the newest version")
+            raise unknown("a value is encrypted in a way this version does not know: use the newest version")
+        if len(payload.data) < LEAST_BYTES:
+            raise unknown("an encrypted value does not open: it was cut off")
         name = payload.metadata.get(KEY_FIELD, b"").decode("utf-8", "replace")
         key = self._rings.opening(name)
         salt, rest = payload.data[:SALT_BYTES], payload.data[SALT_BYTES:]

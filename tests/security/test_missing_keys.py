@@ -1,12 +1,15 @@
-"""A worker without a run's key: the run waits, says so, and goes on when the key is there."""
+"""A worker without a run's key: the run waits, says so, and goes on with the key. What no key opens ends it."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 
+import pytest
 from temporalio import workflow
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.api.common.v1 import Payload
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from jupyter_workflows.connection import Settings, connect, loop_thread
@@ -57,3 +60,35 @@ def test_a_run_whose_worker_lacks_the_key_waits_and_goes_on(runtime: Runtime):
             assert await handle.result() == "hush"
 
     loop_thread().run(scenario(), timeout=90)
+
+
+FOREIGN = {
+    "another cipher": Payload(metadata={"encoding": b"binary/encrypted", "jw-cipher": b"99"}, data=b"x" * 256),
+    "another codec": Payload(metadata={"encoding": b"binary/encrypted", "key": b"later"}, data=b"x" * 256),
+    "cut short": Payload(metadata={"encoding": b"binary/encrypted", "jw-cipher": b"1", "jw-key": b"k"}, data=b"x" * 40),
+}
+SAID = {
+    "another cipher": "encrypted in a way this version does not know: use the newest version",
+    "another codec": "encrypted in a way this version does not know: use the newest version",
+    "cut short": "does not open: it was cut off",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_run_that_is_given_what_no_key_opens_fails_and_says_so(runtime: Runtime, what: str):
+    async def scenario() -> None:
+        client = await connect(Settings(runtime.address, runtime.namespace), plugins=())
+        codec = Encryption(lambda: KeyRing("k", {"k": b"k" * 32}), client.namespace)
+        plain, worker = (
+            type(client)(**{**client.config(), "data_converter": data_converter(codec=chosen)})
+            for chosen in (None, codec)
+        )
+        queue = f"keys-{uuid.uuid4().hex}"
+        handle = await plain.start_workflow("Echo", RawValue(FOREIGN[what]), id=queue, task_queue=queue)
+        options = {"workflows": [Echo], "workflow_runner": UnsandboxedWorkflowRunner(), "task_queue": queue}
+        async with Worker(worker, **options):  # pyright: ignore[reportArgumentType]
+            with pytest.raises(WorkflowFailureError) as failed:
+                await worker.get_workflow_handle(handle.id).result()
+        assert SAID[what] in str(failed.value.cause)
+
+    loop_thread().run(scenario(), timeout=60)
