@@ -90,6 +90,7 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
         artefacts = stage.folder / "artefacts"
         artefacts.mkdir()
         (artefacts / "outputs.json").write_text("\n".join(kernel.said), encoding="utf-8")
+        kernel.run(f"run.audit({str(artefacts / 'audit.jsonl')!r})")
         history = stage.do(stage.client().get_workflow_handle(run).fetch_history())
         (artefacts / "history.json").write_text(history.to_json(), encoding="utf-8")
         stage.conclude(outcome)
@@ -98,14 +99,16 @@ def play(stage: Stage, count: int, outcome: Outcome) -> None:
             not files_with(stage.folder, server.key), f"the key is in {files_with(stage.folder, server.key)}"
         )
     found = {Path(path).name for path in files_with(stage.folder, ASKED)}
-    outcome.demand({"history.json", "outputs.json"} < found, f"the search finds too little: {sorted(found)}")
+    # Where values are encrypted, the audit file is the one that holds those of the history.
+    outcome.demand({"audit.jsonl", "outputs.json"} <= found, f"the search finds too little: {sorted(found)}")
     outcome.count = sum(path.is_file() for path in stage.folder.rglob("*"))
     outcome.demand(outcome.count >= count, f"only {outcome.count} files were looked through")
 
 
 ROW = Row(
     "S8",
-    "files that could hold a key of the worker: history, database, bundle, logs, outputs and errors of a notebook",
+    "files that could hold a key of the worker: history, audit file, database, bundle, logs, outputs and errors of a "
+    "notebook",
     20,
     20,
     play,
