@@ -26,7 +26,9 @@ NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
 ENDED = "already completed"
 # How it begins where a text can be the id of no run.
 NO_IDS = ("Invalid RunId", "WorkflowId is not set")
-
+# How it begins where a wait for events is told of an older change than it knows already: the same question, asked
+# again, is answered (`getOrPollMutableState` in the server).
+OVERTAKEN = "Current and request branch tokens"
 
 AWAY_SECONDS = 60.0
 UI_ADDRESS = "JUPYTER_WORKFLOWS_UI_ADDRESS"
@@ -214,7 +216,7 @@ def translated(error: RPCError, access: RunAccess, run_id: str) -> JupyterWorkfl
 
 
 class Patience:
-    """Lets a wait outlive a server that is restarted; a server that stays away ends it after a minute."""
+    """Lets a wait outlive a server that is restarted or overtaken; what stays so ends it after a minute."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -228,7 +230,8 @@ class Patience:
         """
         now = time.monotonic()
         self.until = self.until or now + AWAY_SECONDS
-        if error.status not in OUT_OF_REACH or now > self.until:
+        passes = error.status in OUT_OF_REACH or error.message.startswith(OVERTAKEN)
+        if not passes or now > self.until:
             raise error
         await asyncio.sleep(min(1.0, 0.05 * 2**self.failures))
         self.failures += 1

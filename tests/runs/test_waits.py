@@ -80,3 +80,22 @@ async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         await patience.after(away)
     with pytest.raises(RPCError):
         await Patience().after(RPCError("no", RPCStatusCode.NOT_FOUND, b""))
+
+
+async def test_a_wait_for_events_that_was_overtaken_is_asked_again(scenes: Engine) -> None:
+    run = scenes.start("works_long", 1.0)
+    reader = run.new_reader()
+    await reader.describe()
+    asked: list[bytes] = []
+
+    class Service:
+        async def get_workflow_execution_history(self, request: Any, **_: Any) -> str:
+            asked.append(request.next_page_token)
+            if len(asked) == 1:
+                text = "Current and request branch tokens, or current and request versioned transitions, don't match."
+                raise RPCError(text, RPCStatusCode.INVALID_ARGUMENT, b"")
+            return "a page"
+
+    reader.access = SimpleNamespace(client=SimpleNamespace(namespace="n", workflow_service=Service()))  # pyright: ignore[reportAttributeAccessIssue]
+    assert await reader.history_page(reader.run_id, b"token", wait=True) == "a page"
+    assert asked == [b"token", b"token"]
