@@ -88,15 +88,20 @@ async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: Trus
     """
     found: list[Ancestor] = []
     current = run_id
-    while len(found) < MOST_ANCESTORS:
-        reset = await reset_of(client, workflow_id, current)
-        if reset is None:
-            origin = await origin_of(client, workflow_id, current, trusted)
-            found += [origin] if origin else []
-            break
-        retold = reset.mark.point and not found
-        found.append(await (retold_ancestor if retold else ancestor)(client, workflow_id, reset))
-        current = reset.base_run_id
+    try:
+        while len(found) < MOST_ANCESTORS:
+            reset = await reset_of(client, workflow_id, current)
+            if reset is None:
+                origin = await origin_of(client, workflow_id, current, trusted)
+                found += [origin] if origin else []
+                break
+            retold = reset.mark.point and not found
+            found.append(await (retold_ancestor if retold else ancestor)(client, workflow_id, reset))
+            current = reset.base_run_id
+    except RPCError as error:
+        # Temporal has forgotten it: an open run may outlive its closed beginnings.
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import uuid
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jupyter_workflows import get_run, replay
 from jupyter_workflows.connection import loop_thread
 from jupyter_workflows.errors import ReplayFailed
 from jupyter_workflows.local.server import NAMESPACE
+from jupyter_workflows.plugin.ancestry import ancestors
 from jupyter_workflows.runs.audit.exporting import verify_file
 from jupyter_workflows.runs.reading import RunReader
 from jupyter_workflows.security import keyrings
@@ -296,3 +298,16 @@ def test_its_file_and_its_audit_tell_of_the_kept_steps(notebook, tmp_path):
     told = [entry["body"].get("id") for entry in entries if entry["type"] in ("execution", "step")]
     ones = [f"one-{n}" for n in range(1, 101)]
     assert told == [None, *ones, "last-1", None, "last-1", "later-1", None, "later-1"], "each step where it ran"
+
+
+def test_what_temporal_has_forgotten_leaves_nothing_and_stops_nobody(notebook):
+    run = failed_chain(notebook, 5).resume()
+    run.wait_for("failed", timeout=60)
+    newest, before = (found.run_id for found in notebook.executions(run.id))
+
+    def known(run_id: str) -> list[str]:
+        found = loop_thread().run(ancestors(run.access.client, run.id, run_id, None))
+        return [ancestor.run_id for ancestor in found]
+
+    assert known(newest) == [before]
+    assert known(str(uuid.uuid4())) == []
