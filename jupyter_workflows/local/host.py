@@ -27,7 +27,9 @@ from ..authoring.bundles import LoadedBundle, keep_decisions
 from ..authoring.durable_cells import WORKFLOW as DURABLE_CELLS
 from ..connection import Settings, connect
 from ..errors import ApprovalRefused, JupyterWorkflowsError
+from ..plugin.ancestry import foresee
 from ..plugin.begun import begun
+from ..schema.resumes import ResumeMark
 from ..security.identity import TrustedKeys
 from ..security.keyrings import ring_reader
 from ..telemetry import flush
@@ -94,6 +96,7 @@ class WorkerHost:
             "apply": self._on_apply,
             "load": self._on_load,
             "replay": self._on_replay,
+            "foresee": self._on_foresee,
             "keep": self._on_keep,
             "leases": self._on_leases,
             "report": self._on_report,
@@ -165,6 +168,12 @@ class WorkerHost:
         loaded, history = await asyncio.gather(self._loaded(Path(message["bundle"])), run.fetch_history())
         replayed = await replay(history, loaded, client.data_converter)
         return {"replayed": replayed.model_dump(mode="json")}
+
+    async def _on_foresee(self, message: Message) -> None:
+        """Begin to read an execution that has ended, because another is about to be told of its steps."""
+        assert self._client is not None
+        mark = ResumeMark.model_validate(message["mark"])
+        foresee(await self._client, message["workflow_id"], message["run_id"], mark)
 
     async def _on_keep(self, message: Message) -> None:
         """Take decisions of a run that is about to be resumed once more, where the same is asked again."""

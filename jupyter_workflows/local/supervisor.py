@@ -242,6 +242,7 @@ class Supervisor:
             "prepare": self._prepare,
             "load": self._load,
             "replay": self._ask_host,
+            "foresee": self._ask_host,
             "keep": self._ask_host,
             "status": self._status,
             "down": self._down,

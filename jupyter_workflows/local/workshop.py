@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ResumeRefused
 from ..schema import Manifest, Run
 from ..schema.replays import Replayed
+from ..schema.resumes import ResumeMark
 from ..worker import deployment_of
 from .paths import Home
 from .runtime import Runtime
@@ -92,6 +93,12 @@ class HostWorkshop:
         question = {"op": "replay", "bundle": str(bundle), "workflow_id": workflow_id, "run_id": run_id}
         with self.lent() as runtime:
             return Replayed.model_validate(runtime.ask_host(self.host(queue), question)["replayed"])
+
+    def foresee(self, queue: str, workflow_id: str, run_id: str, mark: ResumeMark) -> None:
+        """Lets the worker host read an execution that has ended while another is made that is told of its steps."""
+        question = {"op": "foresee", "workflow_id": workflow_id, "run_id": run_id, "mark": mark.model_dump(mode="json")}
+        with self.lent() as runtime:
+            runtime.ask_host(self.host(queue), question)
 
     def keep(self, queue: str, workflow_id: str, decisions: list[str]) -> None:
         """Lets decisions of the execution before count where the same is asked again."""

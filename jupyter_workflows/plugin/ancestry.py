@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +35,7 @@ from .resets import Reset, reset_in
 
 LOG = logging.getLogger(__name__)
 MOST_ANCESTORS = 50
+MOST_FORESEEN = 4
 REPLACE = "jupyter_workflows.replace"
 BEGINNINGS = (
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
@@ -77,6 +81,9 @@ class Ancestor:
     kept: KeptSteps | None = None
 
 
+_foreseen: dict[tuple[str, str, str], asyncio.Task[Ancestor]] = {}
+
+
 async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: TrustedKeys | None) -> list[Ancestor]:
     """The runs before a resumed or forked one, newest first; none where it is neither.
 
@@ -96,7 +103,7 @@ async def ancestors(client: Client, workflow_id: str, run_id: str, trusted: Trus
                 found += [origin] if origin else []
                 break
             retold = reset.mark.point and not found
-            found.append(await (retold_ancestor if retold else ancestor)(client, workflow_id, reset))
+            found.append(await (foreseen if retold else ancestor)(client, workflow_id, reset))
             current = reset.base_run_id
     except RPCError as error:
         # Temporal has forgotten it: an open run may outlive its closed beginnings.
@@ -116,6 +123,30 @@ async def ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
     bundle = bundle_of_execution(await described(client, workflow_id, reset.base_run_id))
     recorded = beside(steps, until, reset.mark.from_step)
     return Ancestor(reset.base_run_id, bundle, reset.mark, reset.event_id, recorded=recorded)
+
+
+def foresee(client: Client, workflow_id: str, run_id: str, mark: ResumeMark) -> None:
+    """Begins to read an execution that has ended, because another is about to be told of its steps.
+
+    Args:
+        client: A connected client.
+        workflow_id: Of the run.
+        run_id: Of the execution.
+        mark: What the reset will say.
+    """
+    reading = retold_ancestor(client, workflow_id, Reset(0, run_id, mark))
+    _foreseen[workflow_id, run_id, mark.model_dump_json()] = asyncio.create_task(reading)
+    while len(_foreseen) > MOST_FORESEEN:
+        _foreseen.pop(next(iter(_foreseen))).cancel()
+
+
+async def foreseen(client: Client, workflow_id: str, reset: Reset) -> Ancestor:
+    """One run before, whose kept steps the run that came after it is told of; read ahead where that was foreseen."""
+    reading = _foreseen.pop((workflow_id, reset.base_run_id, reset.mark.model_dump_json()), None)
+    if reading is not None:
+        with contextlib.suppress(RPCError):
+            return dataclasses.replace(await reading, reset_event_id=reset.event_id)
+    return await retold_ancestor(client, workflow_id, reset)
 
 
 async def retold_ancestor(client: Client, workflow_id: str, reset: Reset) -> Ancestor:

@@ -129,6 +129,8 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
         point=wanted.point if wanted.reset_to else 0,
         told_by=wanted.told_by,
     )
+    if wanted.told_by and wanted.status != "running":
+        await asyncio.to_thread(workshop.foresee, wanted.queue, wanted.id, wanted.run_id, mark)
     run_id = await reset(access, wanted, options, mark)
     if wanted.replaced or wanted.input_of:
         await send_replacements(access, wanted, run_id, wish, workshop.person)

@@ -13,6 +13,7 @@ from ...authoring.launch import launcher_in_force
 from ...errors import ResumeRefused
 from ...schema import Run
 from ...schema.replays import Replayed
+from ...schema.resumes import ResumeMark
 
 
 class Workshop(Protocol):
@@ -55,6 +56,10 @@ class Workshop(Protocol):
         Raises:
             WorkerUnavailable: The worker host can't tell.
         """
+        ...
+
+    def foresee(self, queue: str, workflow_id: str, run_id: str, mark: ResumeMark) -> None:
+        """Lets the worker host read an execution that has ended while another is made that is told of its steps."""
         ...
 
     def keep(self, queue: str, workflow_id: str, decisions: list[str]) -> None:
