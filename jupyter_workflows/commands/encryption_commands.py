@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from argparse import Namespace
 
 from ..connection import loop_thread
@@ -19,6 +20,7 @@ from .outcomes import Outcome
 from .tables import Cell, Facts, Several, Shown, Table
 
 LISTED = 20
+LIST_BEHIND_SECONDS = 2.0
 NEW_WRAPPING_VARIABLE = "JUPYTER_WORKFLOWS_NEW_WRAPPING_KEY"
 
 
@@ -77,6 +79,10 @@ def destroyed(session: Session, arguments: Namespace, namespace: str) -> Outcome
     access = RunAccess.of(session.client(), session.home)
     found = loop_thread().run(opened_by(access, ring, name))
     if arguments.yes:
+        if not found.open:
+            # Temporal's list is a little behind: a run that was just started must not lose its key.
+            time.sleep(LIST_BEHIND_SECONDS)
+            found = loop_thread().run(opened_by(access, ring, name))
         if found.open:
             listed = ", ".join(run.id for run in found.open[:5])
             raise CommandError(
