@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..errors import ConnectionFailed, JupyterWorkflowsError, RunNotFound
@@ -175,12 +176,15 @@ class RunTopic:
             await self.follow_undo()
 
     async def follow_undo(self) -> None:
-        """Looks again at a run that has ended while another one undoes it."""
+        """Looks again at the effects of a run that has ended while another one undoes it, to what it leaves."""
         snapshot = self.feed.snapshot
-        while self.ended and self.may_be_undone and snapshot and (await undoing(self.access, snapshot)).open:
-            await asyncio.sleep(UNDO_SECONDS)
-            snapshot = await RunReader(self.access, self.workflow_id, self.run_id, bare=True).snapshot()
+        while self.ended and self.may_be_undone and snapshot:
+            found = await undoing(self.access, snapshot)
+            snapshot = replace(snapshot, effects=found.effects)
             self.take(snapshot)
+            if not found.open:
+                return
+            await asyncio.sleep(UNDO_SECONDS)
 
     async def follow_once(self, attempt: int) -> bool:
         """Follows the run until it ends or the connection breaks; whether it is over."""

@@ -79,6 +79,7 @@ def test_finished_run_is_undone_by_a_button_that_lists_its_effects_first(
     # Whoever looks at the first run from now on sees it too.
     opened.run(4)
     again = opened.view(4)
+    again.wait_for(timeout=SLOW)
     again.get_by_text("3 effects: 3 undone").wait_for(timeout=SLOW)
     assert again.get_by_role("button", name="Roll back…").count() == 0
     again.get_by_role("button", name="Show the run that undid it").click()
