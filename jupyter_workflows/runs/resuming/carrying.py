@@ -27,7 +27,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from ...authoring.execution import GO_ON, KEEP
-from ...errors import ResumeRefused, WorkerUnavailable
+from ...errors import JupyterWorkflowsError, ResumeRefused, WorkerUnavailable
 from ...plugin.ancestry import REPLACE
 from ...schema import KeptAct
 from ...schema.resumes import Replacements, ResumeMark, ResumePlan
@@ -130,7 +130,9 @@ async def carry_out(reader: RunReader, workshop: Workshop, bundle: Path, wanted:
         told_by=wanted.told_by,
     )
     if wanted.told_by and wanted.status != "running":
-        await asyncio.to_thread(workshop.foresee, wanted.queue, wanted.id, wanted.run_id, mark)
+        # It only saves time.
+        with contextlib.suppress(JupyterWorkflowsError):
+            await asyncio.to_thread(workshop.foresee, wanted.queue, wanted.id, wanted.run_id, mark)
     run_id = await reset(access, wanted, options, mark)
     if wanted.replaced or wanted.input_of:
         await send_replacements(access, wanted, run_id, wish, workshop.person)
