@@ -169,11 +169,9 @@ def recorded_after(history: StepsOfHistory, told: Collection[str], point: int) -
     found: list[Recorded] = []
     for event in history.completed:
         completed = event.activity_task_completed_event_attributes
-        asked = history.scheduled[completed.scheduled_event_id].activity_task_scheduled_event_attributes
-        if event.event_id > point and asked.activity_id not in told:
-            inputs, results = list(asked.input.payloads), list(completed.result.payloads)
-            name = asked.activity_type.name
-            found.append(Recorded(asked.activity_id, name, completed.scheduled_event_id, inputs, results))
+        step = activity_recorded(history.scheduled[completed.scheduled_event_id], list(completed.result.payloads))
+        if event.event_id > point and step.step not in told:
+            found.append(step)
     return found
 
 
@@ -246,14 +244,8 @@ async def recorded_of_origin(client: Client, mark: ForkMark) -> tuple[dict[str, 
             step = began.activity_task_scheduled_event_attributes
             ended[step.activity_id] = event.event_id
             if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                recorded[step.activity_id] = Recorded(
-                    step.activity_id,
-                    step.activity_type.name,
-                    began.event_id,
-                    list(step.input.payloads),
-                    list(attributes.result.payloads),
-                    whatever_code=event.event_id < mark.point,
-                )
+                results = list(attributes.result.payloads)
+                recorded[step.activity_id] = activity_recorded(began, results, event.event_id < mark.point)
     if told_by in recorded:
         told, told_ended = await told_to_origin(client, mark, recorded[told_by])
         recorded, ended = recorded | told, ended | told_ended
@@ -269,6 +261,13 @@ async def told_to_origin(
     steps = record.steps if record else []
     recorded = {step.id: recorded_before(step, whatever_code=step.finished_event < mark.point) for step in steps}
     return recorded, {step.id: step.finished_event for step in steps}
+
+
+def activity_recorded(begun: HistoryEvent, result: list[Payload] | None, whatever_code: bool = False) -> Recorded:
+    """An activity that ended, as the step that it was; `begun` is the event that scheduled it."""
+    asked = begun.activity_task_scheduled_event_attributes
+    inputs = list(asked.input.payloads)
+    return Recorded(asked.activity_id, asked.activity_type.name, begun.event_id, inputs, result, whatever_code)
 
 
 def child_recorded(mark: ForkMark, begun: dict[int, HistoryEvent], event: HistoryEvent) -> Recorded:
@@ -345,16 +344,7 @@ async def steps_after(
             if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 results[attributes.scheduled_event_id] = list(attributes.result.payloads)
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED and event.event_id in ends:
-            scheduled = event.activity_task_scheduled_event_attributes
-            steps.append(
-                Recorded(
-                    scheduled.activity_id,
-                    scheduled.activity_type.name,
-                    event.event_id,
-                    list(scheduled.input.payloads),
-                    results.get(event.event_id),
-                )
-            )
+            steps.append(activity_recorded(event, results.get(event.event_id)))
     return steps, ends
 
 
